@@ -94,6 +94,21 @@ type TermBatcher interface {
 	Terms(ids []ID, dst []Term) error
 }
 
+// Terms resolves ids of any snapshot into dst, which has the length of ids.
+func Terms(s Snapshot, ids []ID, dst []Term) error {
+	if b, ok := s.(TermBatcher); ok {
+		return b.Terms(ids, dst)
+	}
+	for i, id := range ids {
+		t, err := s.Term(id)
+		if err != nil {
+			return err
+		}
+		dst[i] = t
+	}
+	return nil
+}
+
 // PredicateStats describes one predicate over all graphs.
 type PredicateStats struct {
 	Count    int64 // quads

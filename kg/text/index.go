@@ -158,7 +158,7 @@ func (x *Index) readNames(ctx context.Context, s kg.Snapshot, p kg.ID, nth int, 
 		for i, q := range quads[:n] {
 			ids[i] = q.O
 		}
-		if err := resolve(s, ids[:n], terms[:n]); err != nil {
+		if err := kg.Terms(s, ids[:n], terms[:n]); err != nil {
 			return err
 		}
 		for i, q := range quads[:n] {
@@ -186,7 +186,7 @@ func (x *Index) readLiterals(ctx context.Context, s kg.Snapshot, seen map[kg.ID]
 	var ids []kg.ID
 	flush := func() error {
 		terms := make([]kg.Term, len(ids))
-		if err := resolve(s, ids, terms); err != nil {
+		if err := kg.Terms(s, ids, terms); err != nil {
 			return err
 		}
 		for i, t := range terms {
@@ -233,20 +233,6 @@ func (x *Index) readLiterals(ctx context.Context, s kg.Snapshot, seen map[kg.ID]
 		return err
 	}
 	return flush()
-}
-
-func resolve(s kg.Snapshot, ids []kg.ID, dst []kg.Term) error {
-	if b, ok := s.(kg.TermBatcher); ok {
-		return b.Terms(ids, dst)
-	}
-	for i, id := range ids {
-		t, err := s.Term(id)
-		if err != nil {
-			return err
-		}
-		dst[i] = t
-	}
-	return nil
 }
 
 // add indexes one document.
