@@ -1,0 +1,35 @@
+package cpu
+
+//go:noescape
+func gemm8x32(k int, a, b *float32, ldb int, c *float32, ldc int)
+
+//go:noescape
+func gemm4x24(k int, a, b *float32, ldb int, c *float32, ldc int)
+
+//go:noescape
+func transpose4(n int, src *float32, lds int, dst *float32, ldd int)
+
+//go:noescape
+func pause(n int)
+
+// kernel computes one tile of C; the slices start at the tile and are long
+// enough, which Gemm has checked.
+func kernel(k int, a, b []float32, ldb int, c []float32, ldc int) {
+	switch level {
+	case AVX512:
+		gemm8x32(k, &a[0], &b[0], ldb, &c[0], ldc)
+	case AVX2:
+		gemm4x24(k, &a[0], &b[0], ldb, &c[0], ldc)
+	default:
+		gemm4x4(k, a, b, ldb, c, ldc)
+	}
+}
+
+//go:noescape
+func dotAVX2(n int, x, y *float32) float32
+
+//go:noescape
+func axpyAVX2(n int, alpha float32, x, y *float32)
+
+//go:noescape
+func scaleAVX2(n int, alpha float32, x *float32)
