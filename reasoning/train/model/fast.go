@@ -1,6 +1,10 @@
 package model
 
-import "math"
+import (
+	"math"
+
+	"github.com/quaestor-kg/quaestor/reasoning/tensor/cpu"
+)
 
 // fastest returns the best kernels there are for F.
 func fastest[F Float]() kernels[F] {
@@ -10,41 +14,16 @@ func fastest[F Float]() kernels[F] {
 	return plain[F]()
 }
 
+// float32Kernels use the vector unit on the calling goroutine alone: training
+// runs several passes at once instead of splitting small products.
 func float32Kernels() kernels[float32] {
+	pool := cpu.NewPool(1)
 	return kernels[float32]{
-		gemm: plainGemm[float32], dot: dot32, axpy: axpy32,
+		gemm: func(ta, tb bool, m, n, k int, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
+			pool.Gemm(ta, tb, m, n, k, 1, a, lda, b, ldb, beta, c, ldc)
+		},
+		dot: cpu.Dot, axpy: cpu.Axpy,
 		swiglu: swiglu32, swigluGrad: swigluGrad32, softmax: softmax32,
-	}
-}
-
-// dot32 keeps four sums, so that the additions overlap.
-func dot32(x, y []float32) float32 {
-	y = y[:len(x)]
-	var a, b, c, d float32
-	for len(x) >= 8 {
-		a += x[0]*y[0] + x[4]*y[4]
-		b += x[1]*y[1] + x[5]*y[5]
-		c += x[2]*y[2] + x[6]*y[6]
-		d += x[3]*y[3] + x[7]*y[7]
-		x, y = x[8:], y[8:]
-	}
-	for i, v := range x {
-		a += v * y[i]
-	}
-	return (a + b) + (c + d)
-}
-
-func axpy32(a float32, x, y []float32) {
-	y = y[:len(x)]
-	for len(x) >= 4 {
-		y[0] += a * x[0]
-		y[1] += a * x[1]
-		y[2] += a * x[2]
-		y[3] += a * x[3]
-		x, y = x[4:], y[4:]
-	}
-	for i, v := range x {
-		y[i] += a * v
 	}
 }
 
