@@ -1,0 +1,113 @@
+package rdf
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+
+	"github.com/quaestor-kg/quaestor/kg"
+)
+
+// Writer writes statements in one format as they come. It is not safe for
+// concurrent use. Errors are sticky.
+type Writer struct {
+	w      *bufio.Writer
+	format Format
+	enc    encoder
+	buf    []byte
+	err    error
+}
+
+// encoder appends the text of a statement to b.
+type encoder interface {
+	begin(b []byte) []byte
+	quad(b []byte, q *kg.TermQuad) ([]byte, error)
+	end(b []byte) []byte
+}
+
+// NewWriter returns a Writer. Prefixes (from prefix, without its colon, to
+// IRI) are used by Turtle, TriG and RDF/XML; nil is fine. Statements of named
+// graphs can be written as N-Quads and TriG only; for the other formats clear
+// the graph first.
+func NewWriter(w io.Writer, f Format, prefixes map[string]string) *Writer {
+	x := &Writer{w: bufio.NewWriterSize(w, 64<<10), format: f}
+	switch f {
+	case NTriples, NQuads:
+		x.enc = lines{}
+	default:
+		x.err = fmt.Errorf("rdf: cannot write format %s", f)
+		return x
+	}
+	x.buf = x.enc.begin(x.buf)
+	return x
+}
+
+// Write writes one statement.
+func (x *Writer) Write(q kg.TermQuad) error {
+	if x.err != nil {
+		return x.err
+	}
+	if x.err = x.check(&q); x.err != nil {
+		return x.err
+	}
+	b, err := x.enc.quad(x.buf, &q)
+	if err != nil {
+		x.err = err
+		return err
+	}
+	_, x.err = x.w.Write(b)
+	x.buf = b[:0]
+	return x.err
+}
+
+// check refuses what is no statement: it would not read back.
+func (x *Writer) check(q *kg.TermQuad) error {
+	bad := func(what string, t kg.Term) error {
+		return fmt.Errorf("rdf: cannot write %s as %s of a statement", t, what)
+	}
+	switch {
+	case q.S.Kind != kg.IRI && q.S.Kind != kg.Blank:
+		return bad("subject", q.S)
+	case q.P.Kind != kg.IRI:
+		return bad("predicate", q.P)
+	case q.O.Kind == kg.None:
+		return bad("object", q.O)
+	case q.G.Kind != kg.None && !x.format.Quads():
+		return fmt.Errorf("rdf: %s holds no named graphs; write graph %s as N-Quads or TriG, or clear it", x.format, q.G)
+	case q.G.Kind == kg.Literal || q.G.Kind == kg.Triple:
+		return bad("graph", q.G)
+	}
+	return nil
+}
+
+// Flush ends open sentences and writes what is buffered, so that the output
+// so far is a complete document. Writing may go on afterwards, except for
+// RDF/XML.
+func (x *Writer) Flush() error {
+	if x.err != nil {
+		return x.err
+	}
+	if _, x.err = x.w.Write(x.enc.end(x.buf)); x.err != nil {
+		return x.err
+	}
+	x.buf = x.buf[:0]
+	x.err = x.w.Flush()
+	return x.err
+}
+
+// lines writes N-Triples and N-Quads in their canonical form.
+type lines struct{}
+
+func (lines) begin(b []byte) []byte { return b }
+
+func (lines) quad(b []byte, q *kg.TermQuad) ([]byte, error) {
+	b = append(q.S.AppendNT(b), ' ')
+	b = append(q.P.AppendNT(b), ' ')
+	b = append(q.O.AppendNT(b), ' ')
+	if q.G.Kind != kg.None {
+		b = append(q.G.AppendNT(b), ' ')
+	}
+	return append(b, ".\n"...), nil
+}
+
+func (lines) end(b []byte) []byte { return b }
