@@ -33,3 +33,18 @@ func axpyAVX2(n int, alpha float32, x, y *float32)
 
 //go:noescape
 func scaleAVX2(n int, alpha float32, x *float32)
+
+//go:noescape
+func mulAVX2(n int, dst, x, w *float32, scale float32)
+
+//go:noescape
+func maxAVX2(n int, x *float32) float32
+
+//go:noescape
+func expSumAVX2(n int, x *float32, shift float32) float32
+
+//go:noescape
+func swigluAVX2(n int, dst, gate, up *float32)
+
+//go:noescape
+func geluAVX2(n int, x *float32)
