@@ -1,6 +1,9 @@
 package tensor
 
-import "fmt"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // Type is a storage format of weights. The values are those of GGUF files and
 // must never change.
@@ -98,4 +101,22 @@ func (m *Matrix) Floats() []float32 {
 	out := make([]float32, m.Rows*m.Cols)
 	Dequantize(m.Type, out, m.Data)
 	return out
+}
+
+// F32 returns the values of an F32 matrix without copying them. The data must
+// be aligned to four bytes, as package weights sees to.
+func (m *Matrix) F32() []float32 {
+	if m.Type != F32 {
+		panic("tensor: " + m.Type.String() + " matrix used as F32")
+	}
+	if len(m.Data) == 0 {
+		return nil
+	}
+	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(m.Data))), len(m.Data)/4)
+}
+
+// FromF32 wraps row-major floats as a matrix, without copying.
+func FromF32(x []float32, rows, cols int) *Matrix {
+	data := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 4*rows*cols)
+	return &Matrix{Type: F32, Rows: rows, Cols: cols, Data: data}
 }

@@ -1,13 +1,16 @@
 package syntax
 
-import "github.com/quaestor-kg/quaestor/kg"
+import (
+	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/sparql/syntax/lex"
+)
 
 // Pos is a place in the text. Line and Col count from 1, Col in characters;
 // Offset counts bytes from 0. Nodes that were not parsed have the zero Pos.
-type Pos struct{ Offset, Line, Col int }
+type Pos = lex.Pos
 
-// Position returns the place itself; nodes embed Pos to have this method.
-func (p Pos) Position() Pos { return p }
+// Error is a syntax error.
+type Error = lex.Error
 
 // Node is any node of the tree. String writes it in SPARQL syntax.
 type Node interface {

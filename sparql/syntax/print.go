@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/sparql/syntax/lex"
 )
 
 // printer writes nodes. With prefixes it shortens IRIs; with multiline it
@@ -139,18 +140,18 @@ func (p *printer) term(t kg.Term) {
 // isNumberToken reports whether the lexical form, written bare, is read back
 // as a literal of the datatype.
 func isNumberToken(s, datatype string) bool {
-	var want Kind
+	var want lex.Kind
 	switch datatype {
 	case kg.XSD + "integer":
-		want = Integer
+		want = lex.Integer
 	case kg.XSD + "decimal":
-		want = Decimal
+		want = lex.Decimal
 	case kg.XSD + "double":
-		want = Double
+		want = lex.Double
 	default:
 		return false
 	}
-	kind, n := scanNumber(s)
+	kind, n := lex.ScanNumber(s)
 	return kind == want && n == len(s)
 }
 

@@ -3,6 +3,8 @@ package cpu
 import (
 	"fmt"
 	"sync"
+
+	"github.com/quaestor-kg/quaestor/reasoning/tensor"
 )
 
 // Gemm computes C = alpha op(A) op(B) + beta C on the default pool, where
@@ -266,16 +268,25 @@ func transposePanel(dst, src []float32, ld, kb, h, mr int) {
 	}
 }
 
-// source is the right-hand matrix: floats.
+// source is the right-hand matrix: floats, or stored weights of any format.
 type source struct {
 	f32   []float32
 	ld    int
 	trans bool
+	w     *tensor.Matrix // when set, op(B) is its transpose
 }
 
 // pack fills s.b with rows p..p+kb, columns j..j+w of op(B), kb x nr.
 func (b *source) pack(s *gemmScratch, p, kb, j, w, nr int) {
 	switch {
+	case b.w != nil && b.w.Type == tensor.F32:
+		transposePanel(s.b[:kb*nr], b.w.F32()[j*b.w.Cols+p:], b.w.Cols, kb, w, nr)
+	case b.w != nil:
+		skip := b.w.Type.RowBytes(p)
+		for y := range w {
+			Expand(b.w.Type, s.rows[y*kb:(y+1)*kb], b.w.Row(j + y)[skip:])
+		}
+		transposePanel(s.b[:kb*nr], s.rows[:], kb, kb, w, nr)
 	case b.trans:
 		transposePanel(s.b[:kb*nr], b.f32[j*b.ld+p:], b.ld, kb, w, nr)
 	default:

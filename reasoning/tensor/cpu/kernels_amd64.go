@@ -48,3 +48,45 @@ func swigluAVX2(n int, dst, gate, up *float32)
 
 //go:noescape
 func geluAVX2(n int, x *float32)
+
+//go:noescape
+func gemvQ41(rows, blocks int, w *byte, x, sums, y *float32)
+
+//go:noescape
+func gemvQ40(rows, blocks int, w *byte, x, sums, y *float32)
+
+//go:noescape
+func gemvQ80(rows, blocks int, w *byte, x, y *float32)
+
+//go:noescape
+func gemvF16(rows, n int, w *byte, x, y *float32)
+
+//go:noescape
+func gemvBF16(rows, n int, w *byte, x, y *float32)
+
+//go:noescape
+func gemv4F32(n int, w *float32, ldw int, x, y *float32)
+
+//go:noescape
+func expandQ41(blocks int, dst *float32, src *byte)
+
+//go:noescape
+func expandQ40(blocks int, dst *float32, src *byte)
+
+//go:noescape
+func expandQ80(blocks int, dst *float32, src *byte)
+
+//go:noescape
+func expandF16(n int, dst *float32, src *byte)
+
+//go:noescape
+func narrowF16(n int, dst *uint16, src *float32)
+
+//go:noescape
+func expandBF16(n int, dst *float32, src *byte)
+
+//go:noescape
+func expandQ4K(dst *float32, qs *byte, scales *float32)
+
+//go:noescape
+func expandQ6K(dst *float32, ql, qh *byte, scales *float32)

@@ -21,3 +21,18 @@ func maxAVX2(n int, x *float32) float32                   { panic("unreachable")
 func expSumAVX2(n int, x *float32, shift float32) float32 { panic("unreachable") }
 func swigluAVX2(n int, dst, gate, up *float32)            { panic("unreachable") }
 func geluAVX2(n int, x *float32)                          { panic("unreachable") }
+
+func gemvQ41(rows, blocks int, w *byte, x, sums, y *float32) { panic("unreachable") }
+func gemvQ40(rows, blocks int, w *byte, x, sums, y *float32) { panic("unreachable") }
+func gemvQ80(rows, blocks int, w *byte, x, y *float32)       { panic("unreachable") }
+func gemvF16(rows, n int, w *byte, x, y *float32)            { panic("unreachable") }
+func gemvBF16(rows, n int, w *byte, x, y *float32)           { panic("unreachable") }
+func gemv4F32(n int, w *float32, ldw int, x, y *float32)     { panic("unreachable") }
+func expandQ41(blocks int, dst *float32, src *byte)          { panic("unreachable") }
+func expandQ40(blocks int, dst *float32, src *byte)          { panic("unreachable") }
+func expandQ80(blocks int, dst *float32, src *byte)          { panic("unreachable") }
+func expandF16(n int, dst *float32, src *byte)               { panic("unreachable") }
+func narrowF16(n int, dst *uint16, src *float32)             { panic("unreachable") }
+func expandBF16(n int, dst *float32, src *byte)              { panic("unreachable") }
+func expandQ4K(dst *float32, qs *byte, scales *float32)      { panic("unreachable") }
+func expandQ6K(dst *float32, ql, qh *byte, scales *float32)  { panic("unreachable") }

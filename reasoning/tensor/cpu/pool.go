@@ -27,6 +27,7 @@ type Pool struct {
 	wake   chan struct{}
 	stop   atomic.Bool
 	gemm   *gemmJob
+	fews   *fewJob
 }
 
 // Job is a piece of work in numbered parts. Make it once and run it often:
@@ -49,7 +50,7 @@ func NewPool(threads int) *Pool {
 		threads = m
 	}
 	p := &Pool{workers: threads - 1, done: make(chan struct{}, 1), wake: make(chan struct{}, threads)}
-	p.gemm = newGemmJob()
+	p.gemm, p.fews = newGemmJob(), newFewJob()
 	for range p.workers {
 		go p.work()
 	}

@@ -1,0 +1,114 @@
+package constrain
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/quaestor-kg/quaestor/kg"
+)
+
+// literalValue returns the number of a numeric literal with type 0, or the days
+// since 1970 of a date with its index in dateTypes + 1. NaN: neither.
+func literalValue(t kg.Term) (float64, uint8) {
+	if numericTypes[t.Datatype] {
+		if v, err := strconv.ParseFloat(strings.TrimSpace(t.Value), 64); err == nil && !math.IsInf(v, 0) {
+			return v, 0
+		}
+		return math.NaN(), 0
+	}
+	for i, d := range dateTypes {
+		if t.Datatype != d {
+			continue
+		}
+		if v, ok := days(t.Value); ok {
+			return v, uint8(i + 1)
+		}
+	}
+	return math.NaN(), 0
+}
+
+// days reads the lexical form of a date, dateTime, gYear or gYearMonth as days
+// since 1970-01-01. A missing month or day is the first; a missing time zone
+// is UTC.
+func days(s string) (float64, bool) {
+	s = strings.TrimSpace(s)
+	y, rest := yearOf(s)
+	if rest == s {
+		return 0, false
+	}
+	month, day := 1, 1
+	var seconds float64
+	two := func(sep byte) (int, bool) {
+		if len(rest) >= 3 && rest[0] == sep && digitAt(rest, 1) && digitAt(rest, 2) {
+			n := int(rest[1]-'0')*10 + int(rest[2]-'0')
+			rest = rest[3:]
+			return n, true
+		}
+		return 0, false
+	}
+	if m, ok := two('-'); ok {
+		month = m
+		if d, ok := two('-'); ok {
+			day = d
+		}
+	}
+	if h, ok := two('T'); ok {
+		m, _ := two(':')
+		sec, _ := two(':')
+		seconds = float64(h*3600 + m*60 + sec)
+		if strings.HasPrefix(rest, ".") {
+			n := 1
+			for digitAt(rest, n) {
+				n++
+			}
+			if f, err := strconv.ParseFloat("0"+rest[:n], 64); err == nil {
+				seconds += f
+			}
+			rest = rest[n:]
+		}
+	}
+	if len(rest) == 6 && (rest[0] == '+' || rest[0] == '-') {
+		sign := 1.0
+		if rest[0] == '+' {
+			sign = -1
+		}
+		rest = " " + rest[1:]
+		h, ok1 := two(' ')
+		m, ok2 := two(':')
+		if !ok1 || !ok2 {
+			return 0, false
+		}
+		seconds += sign * float64(h*3600+m*60)
+	} else if rest != "" && rest != "Z" {
+		return 0, false
+	}
+	if month < 1 || month > 12 || day < 1 || day > 31 {
+		return 0, false
+	}
+	t := time.Date(y, time.Month(month), day, 0, 0, 0, 0, time.UTC)
+	return float64(t.Unix())/86400 + seconds/86400, true
+}
+
+// yearOf reads the year at the start of a date and returns the rest.
+func yearOf(s string) (int, string) {
+	i := 0
+	if strings.HasPrefix(s, "-") {
+		i = 1
+	}
+	start := i
+	for digitAt(s, i) {
+		i++
+	}
+	if i-start < 4 || i-start > 9 {
+		return 0, s
+	}
+	y, _ := strconv.Atoi(s[:i])
+	return y, s[i:]
+}
+
+// yearOfDays is the year of a number of days since 1970.
+func yearOfDays(d float64) int {
+	return time.Unix(int64(math.Floor(d*86400)), 0).UTC().Year()
+}
