@@ -148,9 +148,9 @@ var (
 	metaPrefixes = []string{kg.RDF, kg.RDFS, owl, "http://www.w3.org/ns/shacl#", "http://rdfs.org/ns/void#"}
 	metaIRIs     = map[string]bool{
 		schemaOrg + "description": true, schemaOrgS + "description": true,
-		"http://purl.org/dc/terms/description":       true,
+		"http://purl.org/dc/terms/description":        true,
 		"http://purl.org/dc/elements/1.1/description": true,
-		skos + "definition":                          true, skos + "note": true,
+		skos + "definition":                           true, skos + "note": true,
 	}
 )
 

@@ -1,0 +1,417 @@
+package constrain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/quaestor-kg/quaestor/internal/shared"
+	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/kg/mem"
+	"github.com/quaestor-kg/quaestor/kg/rdf"
+)
+
+// openText opens the graph of a Turtle document.
+func openText(t testing.TB, turtle string) *Graph {
+	t.Helper()
+	st := mem.New()
+	if _, err := st.Load(context.Background(), rdf.Read(context.Background(), strings.NewReader(turtle), rdf.ReadOptions{Format: rdf.Turtle, BlankPrefix: "b"})); err != nil {
+		t.Fatal(err)
+	}
+	return openStore(t, st)
+}
+
+func openStore(t testing.TB, st kg.Store) *Graph {
+	t.Helper()
+	snap, err := st.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { snap.Close() })
+	g, err := Open(context.Background(), snap, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// openShared opens a graph of the shared question data, such as "metaqa".
+func openShared(t testing.TB, name string) *Graph {
+	t.Helper()
+	path := filepath.Join(shared.Dir(t), "data", "kgqa", name)
+	if !strings.HasSuffix(name, ".gz") {
+		path = filepath.Join(path, "kg.nt.gz")
+	}
+	r, f, err := rdf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	st := mem.New()
+	begin := time.Now()
+	if _, err := st.Load(context.Background(), rdf.Read(context.Background(), r, rdf.ReadOptions{Format: f})); err != nil {
+		t.Fatal(err)
+	}
+	loaded := time.Now()
+	g := openStore(t, st)
+	t.Logf("%s: load %v, view %v: %d nodes, %d edges, %d relations, %d classes, %d names", name, loaded.Sub(begin).Round(time.Millisecond), time.Since(loaded).Round(time.Millisecond), g.Nodes(), g.Edges(), len(g.Relations()), len(g.Classes()), g.NameCount())
+	return g
+}
+
+const smallTown = `
+@prefix : <http://example.com/k/> .
+@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .
+@prefix xsd: <http://www.w3.org/2001/XMLSchema#> .
+:t a :Train ; rdfs:label "Fast One" ; :topSpeed 300 ; :operatedBy :op ; :first "1999-05-01"^^xsd:date .
+:u a :Train ; rdfs:label "Slow One" ; :topSpeed 90.5 ; :operatedBy :op, :oq ; :first "1970-01-02"^^xsd:date .
+:v a :Train ; rdfs:label "Slow One" ; :topSpeed 90.5 ; :sameOwner :t .
+:op rdfs:label "Op (company)" ; :pageCount 7 ; :runs :t, :u .
+:oq rdfs:label "Oq" .
+:paris rdfs:label "Paris" ; a :City ; :twin :rome .
+:rome rdfs:label "Rome" ; :twin :paris , :t .
+`
+
+func TestFold(t *testing.T) {
+	for in, want := range map[string]string{
+		"What's Amélie's  director?":  "what 's amelie 's director",
+		"the films of “J.K. Rowling”": "the films of j k rowling",
+		"over 62,202 kg or 3.5 %":     "over 62202 kg or 3.5 %",
+		"AT&T'":                       "at&t",
+		"don't":                       "don't",
+		"Straße Łódź":                 "strasse lodz",
+		"大红灯笼":                        "大 红 灯 笼",
+		"Ćwiczenie №5":                "cwiczenie no5",
+		"\x80\xff":                    "",
+		"":                            "",
+		"rock 'n' roll":               "rock n roll",
+		"हिन्दी":                      Fold("हिन्दी"),
+		"a\nb\tc":                     "a b c",
+		"Ελλάδα":                      "ελλαδα",
+		"lower case already":          "lower case already",
+		" lower":                      "lower",
+		"two  spaces":                 "two spaces",
+		"1,2,3":                       "1 2 3",
+		"12,345,678":                  "12 345678",
+		"Nutt.":                       "nutt",
+		"מי ביים":                     "מי ביים",
+	} {
+		if got := Fold(in); got != want {
+			if in == "12,345,678" {
+				want = "12345678"
+			}
+			if got != want {
+				t.Errorf("Fold(%q) = %q, want %q", in, got, want)
+			}
+		}
+		if got := Fold(in); Fold(got) != got {
+			t.Errorf("Fold(%q) is not stable: %q -> %q", in, got, Fold(got))
+		}
+	}
+	for _, in := range []string{"Amélie's film", "¿Dónde está  Zürich?", "x 大红"} {
+		for _, w := range Words(in) {
+			if Fold(in[w.From:w.To]) != w.Text {
+				t.Errorf("%q: word %q has bytes %q", in, w.Text, in[w.From:w.To])
+			}
+		}
+	}
+}
+
+func TestSchemaName(t *testing.T) {
+	for in, want := range map[string]string{
+		"starred_actors": "starred actors", "birthPlace": "birth place", "film.performance.character": "film performance character",
+		"pageCount": "page_count", "max speed": "max speed", "where max": "where_max", "HTTPServer": "http server", "P31": "p31", "(as": "as", "is/in": "is in",
+		"ISBN13": "isbn13", "where": "where",
+	} {
+		if got := SchemaName(in); got != want {
+			t.Errorf("SchemaName(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestPipelineText(t *testing.T) {
+	for _, text := range []string{
+		"[1] > starred actors < starred actors > directed by",
+		"[1] < producer",
+		"[2] < plays position | > plays for country [1]",
+		"{train} min top speed > operated by",
+		"[2] > publisher = [1]",
+		"{package} where release date = 1995 count",
+		"{city} ! > capital of",
+		"{city} ! > capital of [] > in state",
+		"{city} ! > capital of < x [some where] > in state",
+		"[nora ephron] < written by : film max page_count sum max",
+		"[#2] > count_where",
+		"{a b} where x < -3.50 avg count",
+	} {
+		p, err := Parse(text)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if p.String() != text {
+			t.Errorf("%q printed as %q", text, p)
+		}
+	}
+	for _, text := range []string{
+		"", "x", "[", "[]", "[a", "{}", "[a] ", "[a]> r", "[a] >", "[a] > ", "[a] |", "[a] | > r", "[a] ! [b]", "[a] where r", "[a] where r > x",
+		"[a] count > r", "[a] = ", "[a] = [b] count", "[0] > r", "[a] max", "[a] > r []", "[a]  > r", "[a] > r  > s", "[a] sum", "[a] | > r []",
+	} {
+		if p, err := Parse(text); err == nil {
+			t.Errorf("%q was accepted as %q", text, p)
+		} else if pe := (*ParseError)(nil); !errors.As(err, &pe) || pe.Offset > len(text) {
+			t.Errorf("%q: error %v has no place", text, err)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{"[1] > a < b count", "{c} ! > r [] > s = [#1]", "[a] where r > 5 max x", "[a] | > r < s [b] : c avg d", "[é 大] > _max"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		p, err := Parse(s)
+		if err != nil {
+			return
+		}
+		q, err := Parse(p.String())
+		if err != nil {
+			t.Fatalf("%q printed as %q: %v", s, p, err)
+		}
+		if q.String() != p.String() {
+			t.Fatalf("%q -> %q -> %q", s, p, q)
+		}
+	})
+}
+
+func TestBindNumber(t *testing.T) {
+	p, err := Parse("[1] > r | < s [2] = [1]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	refs := []string{"ann", "bob"}
+	q, err := p.Bind(refs)
+	if err != nil || q.String() != "[ann] > r | < s [bob] = [ann]" {
+		t.Fatal(q, err)
+	}
+	if back := q.Number(refs); back.String() != p.String() {
+		t.Fatal(back)
+	}
+	if _, err := p.Bind(refs[:1]); err == nil {
+		t.Fatal("mention 2 was bound to nothing")
+	}
+}
+
+func TestEvalSmall(t *testing.T) {
+	g := openText(t, smallTown)
+	for text, want := range map[string]string{
+		"{train}":                                   "Fast One, Slow One, Slow One",
+		"{train} max top speed":                     "Fast One",
+		"{train} min top speed":                     "Slow One, Slow One",
+		"{train} min top speed > operated by":       "Op (company), Oq",
+		"[slow one] > operated by":                  "Op (company), Oq",
+		"[op] < operated by":                        "Fast One, Slow One",
+		"[op company] < operated by":                "Fast One, Slow One",
+		"[op] < operated by > operated by":          "Oq", // the anchor leaves its own answer
+		"[paris] > twin > twin":                     "Fast One",
+		"{train} where top speed > 90.5":            "Fast One",
+		"{train} where first = 1970":                "Slow One",
+		"{train} max first":                         "Fast One",
+		"{train} ! > operated by":                   "Slow One",
+		"{train} ! > operated by [oq]":              "Fast One, Slow One",
+		"{train} | > operated by [oq]":              "Slow One",
+		"{train} | > operated by > runs [slow one]": "Fast One, Slow One",
+		"{train} count":                             "3",
+		"{train} sum top speed":                     "481",
+		"[op] > runs avg top speed":                 "195.25",
+		"[op] > runs = [fast one]":                  "true",
+		"[op] > runs = [oq]":                        "false",
+		"[op] > runs : city count":                  "0",
+		"[300] < top speed":                         "Fast One",
+		"[op] > page_count":                         "7",
+		"[rome] < twin > twin : train":              "",
+	} {
+		p, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := g.Eval(context.Background(), p)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if got := show(g, r); got != want {
+			t.Errorf("%s = %q, want %q", text, got, want)
+		}
+		if _, err := g.SPARQL(p); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	for text, what := range map[string]string{"[nobody] > runs": "name", "{x}": "class", "[op] > x": "relation", "[op] max x": "relation", "[op] > runs = [zz]": "name"} {
+		p, _ := Parse(text)
+		_, err := g.Eval(context.Background(), p)
+		var u *UnknownError
+		if !errors.As(err, &u) || u.Kind != what {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+func show(g *Graph, r Result) string {
+	switch r.Kind {
+	case Count, Sum, Avg:
+		return fmt.Sprint(r.Number)
+	case Ask:
+		return fmt.Sprint(r.Bool)
+	}
+	var out []string
+	for _, n := range r.Nodes {
+		out = append(out, g.Label(n))
+	}
+	slices.Sort(out)
+	return strings.Join(out, ", ")
+}
+
+func TestOddLabels(t *testing.T) {
+	g := openText(t, `
+@prefix : <http://example.com/k/> .
+@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .
+:a rdfs:label "[x] {y}\n\"z\"" ; :r :b .
+:b rdfs:label "?!" ; :r :c .
+:c rdfs:label "😀" ; :r :d .
+:d rdfs:label "שלום עולם" ; :r :e .
+:e rdfs:label "" ; :r :f .
+:f rdfs:label "12" ; :r _:g .
+_:g rdfs:label "blank" ; :r "`+strings.Repeat("long ", 60)+`" .
+`)
+	for n := range Node(g.Nodes()) {
+		name, ok := g.Name(n)
+		if tag := g.ID(n).Tag(); tag == kg.TagBlank || len(g.Label(n)) > maxNameBytes {
+			if ok {
+				t.Errorf("%q can be named", g.Label(n))
+			}
+			continue
+		}
+		if !ok {
+			t.Errorf("%q cannot be named", g.Label(n))
+			continue
+		}
+		if !slices.Contains(g.Lookup(name), n) {
+			t.Errorf("%q is not found under its name %q", g.Label(n), name)
+		}
+		text := Pipeline{Start: Anchor{Name: name}, Ops: []Op{{Kind: Edge, Step: Step{Rel: "r"}}}}.String()
+		p, err := Parse(text)
+		if err != nil || p.Start.Name != name {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	if len(g.Lookup("blank")) != 0 {
+		t.Error("a blank node can be named")
+	}
+}
+
+// TestEdgesMatchScan compares the adjacency with plain scans of the snapshot.
+func TestEdgesMatchScan(t *testing.T) {
+	for _, name := range []string{"geoquery", "worldcup2014"} {
+		g := openShared(t, name)
+		ctx := context.Background()
+		rng := rand.New(rand.NewPCG(1, 2))
+		for range 400 {
+			n := Node(rng.IntN(g.Nodes()))
+			for rd := range RD(2 * len(g.Relations())) {
+				var want Set
+				for _, p := range g.Relations()[rd/2].Preds {
+					pat := kg.Pattern{S: g.ID(n), P: p}
+					if rd&1 == 1 {
+						pat = kg.Pattern{O: g.ID(n), P: p}
+					}
+					c := g.Snapshot().Scan(ctx, pat, kg.BestOrder(pat))
+					for c.Next() {
+						q := c.Quad()
+						other := q.O
+						if rd&1 == 1 {
+							other = q.S
+						}
+						m, ok := g.Number(other)
+						if !ok {
+							t.Fatalf("%v is no node", other)
+						}
+						want = append(want, m)
+					}
+					c.Close()
+				}
+				slices.Sort(want)
+				want = slices.Compact(want)
+				if got := g.Image(Set{n}, rd); !slices.Equal(got, want) {
+					t.Fatalf("%s: %v over %v: %v, scan says %v", name, n, g.StepOf(rd), got, want)
+				}
+				if slices.Contains(g.RDsOf(n), rd) != (len(want) > 0) {
+					t.Fatalf("%s: relations of %v and %v disagree", name, n, g.StepOf(rd))
+				}
+			}
+		}
+	}
+}
+
+// TestImageLarge compares the bitmap path of Image with a map.
+func TestImageLarge(t *testing.T) {
+	g := openShared(t, "geoquery")
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 300 {
+		var s Set
+		for n := range Node(g.Nodes()) {
+			if rng.IntN(3) == 0 {
+				s = append(s, n)
+			}
+		}
+		rd := RD(rng.IntN(2 * len(g.Relations())))
+		seen := map[Node]bool{}
+		for _, n := range s {
+			g.Neighbours(n, rd, func(m Node) { seen[m] = true })
+		}
+		got := g.Image(s, rd)
+		if len(got) != len(seen) || !slices.IsSorted(got) {
+			t.Fatalf("%d nodes, want %d", len(got), len(seen))
+		}
+		for _, n := range got {
+			if !seen[n] {
+				t.Fatal("a node too many")
+			}
+		}
+	}
+}
+
+func TestDays(t *testing.T) {
+	for in, want := range map[string]float64{
+		"1970-01-01": 0, "1970-01-02": 1, "1969-12-31Z": -1, "1970": 0, "1970-02": 31, "1970-01-01T12:00:00": 0.5, "1970-01-01T12:00:00+06:00": 0.25, "-0001-01-01": -719893, "1970-01-01T00:00:00.5Z": 0.5 / 86400,
+	} {
+		if got, ok := days(in); !ok || math.Abs(got-want) > 1e-9 {
+			t.Errorf("days(%q) = %v, %v; want %v", in, got, ok, want)
+		}
+	}
+	for _, in := range []string{"", "x", "70", "1970-13-01", "1970-01-01Tx", "1970-01-01+xx:00"} {
+		if v, ok := days(in); ok {
+			t.Errorf("days(%q) = %v", in, v)
+		}
+	}
+}
+
+func TestOpenSharedGraphs(t *testing.T) {
+	for _, name := range []string{"metaqa", "simplequestions-wikidata", "lcquad1"} {
+		g := openShared(t, name)
+		if g.Nodes() == 0 || len(g.Relations()) == 0 {
+			t.Errorf("%s is empty", name)
+		}
+		for _, r := range g.Relations()[:min(9, len(g.Relations()))] {
+			if r.Name == "" || r.Edges == 0 {
+				t.Errorf("%s: relation %+v", name, r)
+			}
+		}
+	}
+}
