@@ -36,19 +36,6 @@ func (l *Lexer) fail(offset int, format string, args ...any) error {
 // WhyNoIRI explains why the last "<" did not start an IRI, or is empty.
 func (l *Lexer) WhyNoIRI() string { return l.badIRI }
 
-// Less goes back to the token that follows a "<" or "<=" at the given IRIRef
-// token: where an operator must stand, "?a<?b&&?c>?d" is a comparison,
-// although the longest token is an IRI.
-func (l *Lexer) Less(t Token) Token {
-	l.pos, l.at = t.Pos.Offset+1, t.Pos
-	op := "<"
-	if strings.HasPrefix(l.text[l.pos:], "=") {
-		l.pos++
-		op = "<="
-	}
-	return Token{Kind: Punct, Value: op, Pos: t.Pos, End: l.pos}
-}
-
 // Next returns the next token.
 func (l *Lexer) Next() (Token, error) {
 	if c, ok := l.skip(); ok {
