@@ -425,3 +425,21 @@ func (p *parser) integer() int64 {
 	p.next()
 	return n
 }
+
+// ParseTerm reads one term in SPARQL syntax with absolute IRIs: <iri>, a
+// literal, a number, a boolean, a blank node label or a triple term.
+func ParseTerm(text string) (t kg.Term, err error) {
+	p, err := newParser(text, "")
+	if err != nil {
+		return kg.Term{}, err
+	}
+	defer p.rescue(&err)
+	p.next()
+	if p.tok.Kind == lex.BlankLabel {
+		t = p.blank().Term
+	} else {
+		t = p.dataValue()
+	}
+	p.end()
+	return t, nil
+}
