@@ -149,8 +149,16 @@ func join(a, b Node) Node {
 
 // group translates a group graph pattern (18.2.2.5 to 18.2.2.8).
 func (t *translator) group(g *syntax.Group, graph GraphRef) Node {
-	var n Node = &Unit{}
-	var filters []Expr
+	n, filters := t.parts(g, graph)
+	if len(filters) > 0 {
+		n = &Filter{Conds: filters, Input: n}
+	}
+	return n
+}
+
+// parts translates a group without applying its own filters.
+func (t *translator) parts(g *syntax.Group, graph GraphRef) (n Node, filters []Expr) {
+	n = &Unit{}
 	var run []*syntax.Triple // of the basic graph pattern being collected
 	flush := func() {
 		if len(run) > 0 {
@@ -170,11 +178,9 @@ func (t *translator) group(g *syntax.Group, graph GraphRef) Node {
 		flush()
 		switch e := e.(type) {
 		case *syntax.Optional:
-			r := t.group(e.Group, graph)
-			var cond []Expr
-			if f, ok := r.(*Filter); ok {
-				cond, r = f.Conds, f.Input
-			}
+			// Filters of the optional group itself see the left side; those of
+			// groups inside it do not.
+			r, cond := t.parts(e.Group, graph)
 			n = &LeftJoin{L: n, R: r, Cond: cond}
 		case *syntax.Minus:
 			n = &Minus{L: n, R: t.group(e.Group, graph)}
@@ -185,10 +191,7 @@ func (t *translator) group(g *syntax.Group, graph GraphRef) Node {
 		}
 	}
 	flush()
-	if len(filters) > 0 {
-		n = &Filter{Conds: filters, Input: n}
-	}
-	return n
+	return n, filters
 }
 
 func (t *translator) pattern(p syntax.Pattern, graph GraphRef) Node {
@@ -207,14 +210,10 @@ func (t *translator) pattern(p syntax.Pattern, graph GraphRef) Node {
 			g := GraphRef{Kind: Named, Name: name}
 			n := t.group(p.Group, g)
 			if !reads(n) {
-				// An empty group still asks whether the graph exists.
-				n = join(&Graph{Var: t.newVar("g"), Input: &Unit{}}, n)
-				v := n
-				if j, ok := n.(*Join); ok {
-					v = j.L
-				}
-				gv := v.(*Graph).Var
-				n = &Filter{Conds: []Expr{&Call{Fn: "sameTerm", Args: []Expr{&Var{gv}, &Const{name.Term}}}}, Input: n}
+				// A group that reads nothing still asks whether the graph exists.
+				v := t.newVar("g")
+				is := &Call{Fn: "SAMETERM", Args: []Expr{&Var{Name: v}, &Const{Term: name.Term}}}
+				n = join(&Filter{Conds: []Expr{is}, Input: &Graph{Var: v, Input: &Unit{}}}, n)
 			}
 			return n
 		}
@@ -375,7 +374,7 @@ func (t *translator) query(q *syntax.Query, graph GraphRef) (Node, []string) {
 			vars = s.List()
 		}
 	}
-	a := &aggregator{t: t, graph: graph}
+	a := &aggregator{t: t, graph: graph, defined: NewSet()}
 	if q.Aggregate {
 		a.on = true
 		n = a.keys(q.GroupBy, n)
@@ -441,11 +440,10 @@ type aggregator struct {
 	aggs    []Agg
 	seen    map[string]string // text of an aggregate -> its variable
 	defined Set               // variables given by AS in the projection so far
-	inAgg   bool
 }
 
 func (a *aggregator) keys(keys []*syntax.GroupKey, n Node) Node {
-	a.keyText, a.seen, a.defined = map[string]string{}, map[string]string{}, NewSet()
+	a.keyText, a.seen = map[string]string{}, map[string]string{}
 	for _, k := range keys {
 		if v, ok := k.Expr.(*syntax.Var); ok && k.As == nil {
 			a.keyVars = append(a.keyVars, v.Name)
@@ -488,9 +486,6 @@ func (a *aggregator) plain(v string) {
 
 func (a *aggregator) expr(e syntax.Expr) Expr {
 	if !a.on {
-		if a.defined.list == nil {
-			a.defined = NewSet()
-		}
 		return a.t.expr(e, a.graph)
 	}
 	return a.t.exprWith(e, a.graph, a)
