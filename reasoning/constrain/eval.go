@@ -450,3 +450,38 @@ func minus(a, b Set) Set {
 	}
 	return out
 }
+
+// Offered returns the relations that may follow a walk: those of the current
+// set, except "<" out of a literal that is not the anchor itself: values that
+// happen to be equal say nothing about each other.
+func (g *Graph) Offered(w Walk) []RD {
+	if w.Edges == 0 {
+		return g.RDs(w.Set)
+	}
+	seenSet := map[uint32]bool{}
+	var out []RD
+	seen := make([]bool, 2*len(g.rels))
+	for _, n := range w.Set {
+		c := g.charset[n]
+		if seenSet[c] || g.ids[n].IsLiteral() {
+			continue
+		}
+		seenSet[c] = true
+		for _, rd := range g.charsets[c] {
+			if !seen[rd] {
+				seen[rd] = true
+				out = append(out, rd)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// WithNames returns a view of the graph in which some names stand for given
+// nodes only: how a link that the user pinned takes effect.
+func (g *Graph) WithNames(pins map[string][]Node) *Graph {
+	v := *g
+	v.pins = pins
+	return &v
+}

@@ -98,6 +98,7 @@ type Graph struct {
 	vtype  []uint8   // node -> index into dateTypes + 1, 0 for numbers and others
 
 	names nameIndex
+	pins  map[string][]Node // see WithNames
 
 	typePreds  []kg.ID
 	labelPreds []kg.ID
@@ -157,7 +158,7 @@ var (
 // maxNameBytes: longer texts are values, not names.
 const maxNameBytes = 200
 
-// IsClassPredicate reports by the local name whether a predicate says what a
+// isTypeName reports by the local name whether a predicate says what a
 // thing is.
 func isTypeName(iri string) bool {
 	switch SchemaName(LocalName(iri)) {
@@ -852,6 +853,9 @@ func (g *Graph) row(n Node, rd RD) []uint64 {
 
 // Lookup returns the nodes of a folded name, those with most edges first.
 func (g *Graph) Lookup(name string) []Node {
+	if ns, ok := g.pins[name]; ok {
+		return ns
+	}
 	i, ok := slices.BinarySearch(g.names.keys, name)
 	if !ok {
 		return nil

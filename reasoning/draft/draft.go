@@ -1,0 +1,300 @@
+// Package draft enumerates the queries that a question may mean: pipelines that
+// the graph supports, built from the question's mentions, classes and numbers,
+// ranked by how well their relations fit the words. It stands in for a beam
+// search over the constraint, feeds the tree pass of the decoder, and makes the
+// negatives of training. Alone, without any decoder, it is the floor that the
+// decoder must beat.
+package draft
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+
+	"github.com/quaestor-kg/quaestor/reasoning/constrain"
+	"github.com/quaestor-kg/quaestor/reasoning/link"
+)
+
+// Shape groups drafts for the quotas.
+type Shape uint8
+
+// Shapes of a draft.
+const (
+	OneStep Shape = iota
+	TwoSteps
+	ThreeSteps
+	FromClass // the bare class with operations
+	Narrowed  // a type filter or an intersection
+	Other     // counts, yes/no, superlatives, filters, negation
+	shapes    = iota
+)
+
+// Draft is a query that the question may mean.
+type Draft struct {
+	Pipeline constrain.Pipeline // bound: anchors are names
+	Text     string             // canonical, secure mentions as numbers: the decoder's target
+	D        float64            // the cheap score of link and relations
+	Cos      float64            // cosine of the question and the whole draft; 0 without an encoder
+	Shape    Shape
+	Mention  int           // index of the start mention, -1 for a class
+	Set      constrain.Set // last set of nodes
+}
+
+// Options of a Generator. Zero values are the defaults.
+type Options struct {
+	Keep  int // drafts returned; default 48
+	Beam  int // chains expanded per hop; default 48
+	Hops  int // longest chain; default 3
+	Bases int // chains that get variations; default 50
+}
+
+func (o *Options) defaults() {
+	if o.Keep == 0 {
+		o.Keep = 48
+	}
+	if o.Beam == 0 {
+		o.Beam = 48
+	}
+	if o.Hops == 0 {
+		o.Hops = 3
+	}
+	if o.Bases == 0 {
+		o.Bases = 50
+	}
+}
+
+// Generator makes drafts over one graph. It is safe for concurrent use.
+type Generator struct {
+	g   *constrain.Graph
+	sim *Scorer
+}
+
+// New returns a generator. enc may be nil: then only words are compared.
+func New(g *constrain.Graph, enc Encoder) *Generator {
+	return &Generator{g: g, sim: NewScorer(g, enc)}
+}
+
+// Graph is the graph that drafts are about.
+func (gen *Generator) Graph() *constrain.Graph { return gen.g }
+
+// Over returns a generator over another view of the same graph (see
+// constrain.Graph.WithNames).
+func (gen *Generator) Over(g *constrain.Graph) *Generator { return &Generator{g: g, sim: gen.sim} }
+
+// chain is a start with edges.
+type chain struct {
+	mention int // index, -1: class
+	class   int
+	rds     []constrain.RD
+	walk    constrain.Walk
+	link    float64 // 0.12 x (link score - best link score)
+	sum     float64 // of s over the steps
+	unique  float64 // of s over distinct relations
+	back    int
+	d       float64
+}
+
+// score is d of a chain: link quality, mean fit of the relations, a little for
+// relations that add something, less for length and for going back at once.
+func (c *chain) score() {
+	n := float64(len(c.rds))
+	if n == 0 {
+		c.d = c.link
+		return
+	}
+	mean := c.sum / n
+	c.d = c.link + mean + 0.05*(c.unique-mean) - 0.07*(n-1) - 0.08*float64(c.back)
+}
+
+func (c *chain) extend(rd constrain.RD, s float64) chain {
+	n := *c
+	n.rds = append(slices.Clip(c.rds), rd)
+	n.sum += s
+	if !slices.ContainsFunc(c.rds, func(o constrain.RD) bool { return o/2 == rd/2 }) {
+		n.unique += s
+	}
+	if k := len(c.rds); k > 0 && c.rds[k-1] == rd^1 {
+		n.back++
+	}
+	n.score()
+	return n
+}
+
+// run is one question under enumeration.
+type run struct {
+	*Generator
+	ctx   context.Context
+	q     *link.Linked
+	opt   Options
+	cues  cues
+	s     []*fits // by mention+1: fit of every relation
+	pool  []Draft
+	seen  map[string]bool
+	bests float64 // best link score
+}
+
+// Drafts enumerates the drafts of a linked question, best first.
+func (gen *Generator) Drafts(ctx context.Context, q *link.Linked, opt Options) ([]Draft, error) {
+	opt.defaults()
+	r := &run{Generator: gen, ctx: ctx, q: q, opt: opt, cues: findCues(q), seen: map[string]bool{}, s: make([]*fits, len(q.Mentions)+1)}
+	for _, m := range q.Mentions {
+		r.bests = max(r.bests, m.Score)
+	}
+	chains, err := r.chains()
+	if err != nil {
+		return nil, err
+	}
+	for i := range chains {
+		r.addChain(&chains[i])
+	}
+	if err := r.variations(chains); err != nil {
+		return nil, err
+	}
+	out := r.keep()
+	gen.sim.cosines(q, out)
+	return out, nil
+}
+
+// fit returns the fit of every relation to the question without one mention.
+func (r *run) fit(mention int) *fits {
+	if r.s[mention+1] == nil {
+		r.s[mention+1] = r.sim.fits(r.q, mention)
+	}
+	return r.s[mention+1]
+}
+
+// chains enumerates chains of edges from all mentions and classes by beam
+// search, hop by hop. Empty ones are left out.
+func (r *run) chains() ([]chain, error) {
+	g := r.g
+	var beam, all []chain
+	for i, m := range r.q.Mentions {
+		c := chain{mention: i, link: 0.12 * (m.Score - r.bests), walk: g.FromNodes(m.Nodes)}
+		c.score()
+		beam = append(beam, c)
+	}
+	for _, m := range r.q.Classes {
+		c := chain{mention: -1, class: m.Class, link: 0.12 * (m.Score - max(r.bests, m.Score)), walk: g.FromClass(m.Class)}
+		c.score()
+		beam = append(beam, c)
+		all = append(all, c)
+	}
+	for range r.opt.Hops {
+		var next []chain
+		for i := range beam {
+			if err := r.ctx.Err(); err != nil {
+				return nil, err
+			}
+			c := &beam[i]
+			fit := r.fit(c.mention)
+			for _, rd := range g.Offered(c.walk) {
+				next = append(next, c.extend(rd, fit.of(rd)))
+			}
+		}
+		slices.SortStableFunc(next, func(a, b chain) int { return cmp.Compare(b.d, a.d) })
+		kept := next[:0]
+		for _, c := range next {
+			if len(kept) == r.opt.Beam {
+				break
+			}
+			c.walk = g.Follow(c.walk, c.rds[len(c.rds)-1])
+			if len(c.walk.Set) > 0 {
+				kept = append(kept, c)
+			}
+		}
+		beam = slices.Clone(kept)
+		all = append(all, beam...)
+	}
+	return all, nil
+}
+
+func (r *run) start(c *chain) constrain.Pipeline {
+	if c.mention < 0 {
+		return constrain.Pipeline{Class: r.g.Classes()[c.class].Name}
+	}
+	return constrain.Pipeline{Start: constrain.Anchor{Name: r.q.Mentions[c.mention].Name}}
+}
+
+func (r *run) pipeline(c *chain) constrain.Pipeline {
+	p := r.start(c)
+	for _, rd := range c.rds {
+		p.Ops = append(p.Ops, constrain.Op{Kind: constrain.Edge, Step: r.g.StepOf(rd)})
+	}
+	return p
+}
+
+func (r *run) addChain(c *chain) {
+	shape := FromClass
+	if c.mention >= 0 || len(c.rds) > 0 {
+		switch len(c.rds) {
+		case 0:
+			return
+		case 1:
+			shape = OneStep
+		case 2:
+			shape = TwoSteps
+		default:
+			shape = ThreeSteps
+		}
+		if c.mention < 0 {
+			shape = FromClass
+		}
+	}
+	d := c.d
+	if len(c.rds) == 0 {
+		// A bare class says nothing about the question's other words.
+		d -= 0.1
+	}
+	r.add(Draft{Pipeline: r.pipeline(c), D: d, Shape: shape, Mention: c.mention, Set: c.walk.Set})
+}
+
+// add puts a draft into the pool unless it is there.
+func (r *run) add(d Draft) {
+	d.Text = d.Pipeline.Number(r.q.Refs).String()
+	if r.seen[d.Text] {
+		return
+	}
+	r.seen[d.Text] = true
+	r.pool = append(r.pool, d)
+}
+
+// quotas are shares of the kept drafts that go to the best of each shape: long
+// chains would crowd out short ones.
+var quotas = [shapes]float64{OneStep: 0.30, TwoSteps: 0.20, ThreeSteps: 0.10, FromClass: 0.06, Narrowed: 0.16}
+
+// keep chooses the drafts to return.
+func (r *run) keep() []Draft {
+	slices.SortStableFunc(r.pool, func(a, b Draft) int { return cmp.Compare(b.D, a.D) })
+	taken := make([]bool, len(r.pool))
+	n := 0
+	for shape, share := range quotas {
+		left := int(math.Round(share * float64(r.opt.Keep)))
+		for i := range r.pool {
+			if left == 0 {
+				break
+			}
+			if r.pool[i].Shape == Shape(shape) && !taken[i] {
+				taken[i] = true
+				left--
+				n++
+			}
+		}
+	}
+	for i := range r.pool {
+		if n >= r.opt.Keep {
+			break
+		}
+		if !taken[i] {
+			taken[i] = true
+			n++
+		}
+	}
+	var out []Draft
+	for i, d := range r.pool {
+		if taken[i] {
+			out = append(out, d)
+		}
+	}
+	return out
+}
