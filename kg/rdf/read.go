@@ -13,6 +13,7 @@ import (
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/kg/rdf/internal/nt"
 	"github.com/quaestor-kg/quaestor/kg/rdf/internal/scan"
+	"github.com/quaestor-kg/quaestor/kg/rdf/internal/ttl"
 )
 
 // SyntaxError is a fault of a document: File, Line (from 1), Col (from 1, in
@@ -97,6 +98,17 @@ func ReadBatches(ctx context.Context, r io.Reader, o ReadOptions) iter.Seq2[[]kg
 			OnError:    o.OnError,
 			OnProgress: o.OnProgress,
 			Workers:    o.Workers,
+		})
+	case Turtle, TriG:
+		return ttl.Read(ctx, r, ttl.Options{
+			TriG:       o.Format == TriG,
+			Base:       o.Base,
+			Prefix:     o.BlankPrefix,
+			File:       o.File,
+			Lenient:    o.Lenient,
+			OnError:    o.OnError,
+			OnProgress: o.OnProgress,
+			OnPrefix:   o.OnPrefix,
 		})
 	}
 	return func(yield func([]kg.TermQuad, error) bool) {

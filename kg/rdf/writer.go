@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/kg/rdf/internal/scan"
 )
 
 // Writer writes statements in one format as they come. It is not safe for
@@ -95,19 +96,51 @@ func (x *Writer) Flush() error {
 	return x.err
 }
 
-// lines writes N-Triples and N-Quads in their canonical form.
+// lines writes N-Triples and N-Quads in their canonical form (RDF 1.2
+// N-Triples, section 4).
 type lines struct{}
 
 func (lines) begin(b []byte) []byte { return b }
 
 func (lines) quad(b []byte, q *kg.TermQuad) ([]byte, error) {
-	b = append(q.S.AppendNT(b), ' ')
-	b = append(q.P.AppendNT(b), ' ')
-	b = append(q.O.AppendNT(b), ' ')
+	b = append(appendTerm(b, &q.S), ' ')
+	b = append(appendTerm(b, &q.P), ' ')
+	b = append(appendTerm(b, &q.O), ' ')
 	if q.G.Kind != kg.None {
-		b = append(q.G.AppendNT(b), ' ')
+		b = append(appendTerm(b, &q.G), ' ')
 	}
 	return append(b, ".\n"...), nil
 }
 
 func (lines) end(b []byte) []byte { return b }
+
+// appendTerm appends a term in canonical N-Triples.
+func appendTerm(b []byte, t *kg.Term) []byte {
+	switch t.Kind {
+	case kg.Literal:
+		b = append(b, '"')
+		b = scan.AppendString(b, t.Value)
+		b = append(b, '"')
+		switch {
+		case t.Lang != "":
+			b = append(append(b, '@'), t.Lang...)
+			if t.Dir != "" {
+				b = append(append(b, '-', '-'), t.Dir...)
+			}
+		case t.Datatype != kg.XSDString && t.Datatype != "":
+			b = append(b, "^^<"...)
+			b = append(scan.AppendIRI(b, t.Datatype), '>')
+		}
+		return b
+	case kg.IRI:
+		b = append(b, '<')
+		return append(scan.AppendIRI(b, t.Value), '>')
+	case kg.Triple:
+		b = append(b, "<<( "...)
+		for i := range t.Spo {
+			b = append(appendTerm(b, &t.Spo[i]), ' ')
+		}
+		return append(b, ")>>"...)
+	}
+	return t.AppendNT(b)
+}

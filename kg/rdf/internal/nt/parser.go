@@ -424,6 +424,8 @@ func (p *Parser) literal(t *kg.Term) bool {
 		return p.fail(p.i, "the literal is longer than 16 MiB", "store large texts as documents")
 	}
 	p.i = i + 1
+	// The grammar allows white space before the tag or datatype.
+	p.blanks()
 	switch p.peek() {
 	case '@':
 		tag, all := scan.LangLen(s[p.i+1:])

@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"fmt"
 	"strings"
 	"unicode/utf8"
 )
@@ -133,4 +134,58 @@ func codePointRemedy(why string) string {
 		return `write the character itself, or its code point as \U followed by eight digits`
 	}
 	return `write \u with four or \U with eight hexadecimal digits`
+}
+
+// AppendString appends a lexical form with the escapes of canonical N-Triples.
+func AppendString(b []byte, s string) []byte {
+	from := 0
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c >= 0x20 && c != '"' && c != '\\' && c != 0x7F && c != 0xEF {
+			continue
+		}
+		n := 1
+		if c == 0xEF {
+			// U+FFFE and U+FFFF are no characters of XML.
+			if i+2 >= len(s) || s[i+1] != 0xBF || s[i+2] < 0xBE {
+				continue
+			}
+			n = 3
+		}
+		b = append(b, s[from:i]...)
+		switch c {
+		case '"', '\\':
+			b = append(b, '\\', c)
+		case '\n':
+			b = append(b, `\n`...)
+		case '\r':
+			b = append(b, `\r`...)
+		case '\t':
+			b = append(b, `\t`...)
+		case '\b':
+			b = append(b, `\b`...)
+		case '\f':
+			b = append(b, `\f`...)
+		default:
+			r, _ := utf8.DecodeRuneInString(s[i:])
+			b = fmt.Appendf(b, `\u%04X`, r)
+		}
+		i += n - 1
+		from = i + 1
+	}
+	return append(b, s[from:]...)
+}
+
+// AppendIRI appends an IRI with escapes for what IRIREF excludes. Readers
+// refuse such escapes; they only show where a wrong IRI came from.
+func AppendIRI(b []byte, s string) []byte {
+	from := 0
+	for i := 0; i < len(s); i++ {
+		if Classes[s[i]]&InIRI == 0 {
+			b = append(b, s[from:i]...)
+			b = fmt.Appendf(b, `\u%04X`, s[i])
+			from = i + 1
+		}
+	}
+	return append(b, s[from:]...)
 }
