@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -77,63 +76,6 @@ const smallTown = `
 :paris rdfs:label "Paris" ; a :City ; :twin :rome .
 :rome rdfs:label "Rome" ; :twin :paris , :t .
 `
-
-func TestFold(t *testing.T) {
-	for in, want := range map[string]string{
-		"What's Amélie's  director?":  "what 's amelie 's director",
-		"the films of “J.K. Rowling”": "the films of j k rowling",
-		"over 62,202 kg or 3.5 %":     "over 62202 kg or 3.5 %",
-		"AT&T'":                       "at&t",
-		"don't":                       "don't",
-		"Straße Łódź":                 "strasse lodz",
-		"大红灯笼":                        "大 红 灯 笼",
-		"Ćwiczenie №5":                "cwiczenie no5",
-		"\x80\xff":                    "",
-		"":                            "",
-		"rock 'n' roll":               "rock n roll",
-		"हिन्दी":                      Fold("हिन्दी"),
-		"a\nb\tc":                     "a b c",
-		"Ελλάδα":                      "ελλαδα",
-		"lower case already":          "lower case already",
-		" lower":                      "lower",
-		"two  spaces":                 "two spaces",
-		"1,2,3":                       "1 2 3",
-		"12,345,678":                  "12 345678",
-		"Nutt.":                       "nutt",
-		"מי ביים":                     "מי ביים",
-	} {
-		if got := Fold(in); got != want {
-			if in == "12,345,678" {
-				want = "12345678"
-			}
-			if got != want {
-				t.Errorf("Fold(%q) = %q, want %q", in, got, want)
-			}
-		}
-		if got := Fold(in); Fold(got) != got {
-			t.Errorf("Fold(%q) is not stable: %q -> %q", in, got, Fold(got))
-		}
-	}
-	for _, in := range []string{"Amélie's film", "¿Dónde está  Zürich?", "x 大红"} {
-		for _, w := range Words(in) {
-			if Fold(in[w.From:w.To]) != w.Text {
-				t.Errorf("%q: word %q has bytes %q", in, w.Text, in[w.From:w.To])
-			}
-		}
-	}
-}
-
-func TestSchemaName(t *testing.T) {
-	for in, want := range map[string]string{
-		"starred_actors": "starred actors", "birthPlace": "birth place", "film.performance.character": "film performance character",
-		"pageCount": "page_count", "max speed": "max speed", "where max": "where_max", "HTTPServer": "http server", "P31": "p31", "(as": "as", "is/in": "is in",
-		"ISBN13": "isbn13", "where": "where",
-	} {
-		if got := SchemaName(in); got != want {
-			t.Errorf("SchemaName(%q) = %q, want %q", in, got, want)
-		}
-	}
-}
 
 func TestPipelineText(t *testing.T) {
 	for _, text := range []string{
@@ -383,21 +325,6 @@ func TestImageLarge(t *testing.T) {
 			if !seen[n] {
 				t.Fatal("a node too many")
 			}
-		}
-	}
-}
-
-func TestDays(t *testing.T) {
-	for in, want := range map[string]float64{
-		"1970-01-01": 0, "1970-01-02": 1, "1969-12-31Z": -1, "1970": 0, "1970-02": 31, "1970-01-01T12:00:00": 0.5, "1970-01-01T12:00:00+06:00": 0.25, "-0001-01-01": -719893, "1970-01-01T00:00:00.5Z": 0.5 / 86400,
-	} {
-		if got, ok := days(in); !ok || math.Abs(got-want) > 1e-9 {
-			t.Errorf("days(%q) = %v, %v; want %v", in, got, ok, want)
-		}
-	}
-	for _, in := range []string{"", "x", "70", "1970-13-01", "1970-01-01Tx", "1970-01-01+xx:00"} {
-		if v, ok := days(in); ok {
-			t.Errorf("days(%q) = %v", in, v)
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+
+	"github.com/quaestor-kg/quaestor/reasoning/internal/literal"
 )
 
 // Set is a set of nodes in ascending order.
@@ -350,7 +352,7 @@ func (g *Graph) valuesOf(n Node, rel int, f func(float64)) {
 	}
 	want := uint8(0)
 	if r.Kind == DateValue {
-		want = uint8(slices.Index(dateTypes, r.Datatype) + 1)
+		want = uint8(slices.Index(literal.DateTypes, r.Datatype) + 1)
 	}
 	for _, e := range g.row(n, RD(2*rel)) {
 		o := Node(e)
@@ -391,7 +393,7 @@ func (g *Graph) Filter(s Set, rel int, cmp byte, number string) Set {
 		keep := false
 		g.valuesOf(n, rel, func(v float64) {
 			if year {
-				v = float64(yearOfDays(v))
+				v = float64(literal.YearOfDays(v))
 			}
 			keep = keep || cmp == '>' && v > c || cmp == '<' && v < c || cmp == '=' && v == c
 		})

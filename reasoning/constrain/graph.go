@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/reasoning/internal/literal"
 )
 
 // Node is the number of a node in one Graph: an index into its tables. Nodes
@@ -95,7 +96,7 @@ type Graph struct {
 	charsets [][]RD
 
 	values []float64 // node -> number, or days since 1970 of a date; NaN for others
-	vtype  []uint8   // node -> index into dateTypes + 1, 0 for numbers and others
+	vtype  []uint8   // node -> index into literal.DateTypes + 1, 0 for numbers and others
 
 	names nameIndex
 	pins  map[string][]Node // see WithNames
@@ -103,18 +104,6 @@ type Graph struct {
 	typePreds  []kg.ID
 	labelPreds []kg.ID
 }
-
-// numericTypes are the datatypes whose values compare as numbers.
-var numericTypes = map[string]bool{}
-
-func init() {
-	for _, t := range strings.Fields("integer decimal double float int long short byte nonNegativeInteger positiveInteger negativeInteger nonPositiveInteger unsignedInt unsignedLong unsignedShort unsignedByte") {
-		numericTypes[kg.XSD+t] = true
-	}
-}
-
-// dateTypes are the datatypes whose values compare as dates.
-var dateTypes = []string{kg.XSD + "date", kg.XSD + "dateTime", kg.XSD + "gYear", kg.XSD + "gYearMonth"}
 
 const (
 	skos       = "http://www.w3.org/2004/02/skos/core#"
@@ -185,7 +174,7 @@ type predInfo struct {
 	meta, typ      bool
 	num            uint32
 	numeric, dates int
-	dateOf         [4]int // by dateTypes
+	dateOf         [4]int // by literal.DateTypes
 	rel            int
 	count          int
 }
@@ -401,7 +390,7 @@ func (ld *loader) nodes() error {
 		switch t.Kind {
 		case kg.Literal:
 			g.labels[node] = t.Value
-			g.values[node], g.vtype[node] = literalValue(t)
+			g.values[node], g.vtype[node] = literal.Value(t)
 			name(t.Value, node)
 		case kg.IRI:
 			g.labels[node] = LocalName(t.Value)
@@ -569,7 +558,7 @@ func (ld *loader) relations() error {
 					most = i
 				}
 			}
-			g.rels[r].Datatype = dateTypes[most]
+			g.rels[r].Datatype = literal.DateTypes[most]
 		}
 	}
 	return nil

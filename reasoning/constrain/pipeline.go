@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/quaestor-kg/quaestor/reasoning/fold"
 )
 
 // Anchor is a name in brackets: [nora ephron], or [1] for the first mention of
@@ -431,7 +433,7 @@ func (ps *parser) spacedName() (string, error) {
 			ps.pos++ // the space
 		}
 		w := ps.word()
-		if w == "" || strings.ContainsAny(w, "[]{}") || len(w) == 1 && strings.Contains("><:|!=", w) || !first && reserved[w] {
+		if w == "" || strings.ContainsAny(w, "[]{}") || len(w) == 1 && strings.Contains("><:|!=", w) || !first && fold.Reserved(w) {
 			ps.pos = save
 			break
 		}

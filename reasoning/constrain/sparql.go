@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/reasoning/internal/literal"
 )
 
 // SPARQL returns the one canonical query of a bound pipeline. Its answers are
@@ -204,7 +205,7 @@ func (t *translator) alternatives(ids []kg.ID) string {
 			// The id came from this snapshot; it cannot be unknown.
 			panic(err)
 		}
-		ts[i] = TermText(term)
+		ts[i] = literal.Text(term)
 	}
 	if len(ts) == 1 {
 		return ts[0]
@@ -249,7 +250,7 @@ func (t *translator) nodeTerms(s Set) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		out[i] = TermText(term)
+		out[i] = literal.Text(term)
 	}
 	return out, nil
 }
@@ -307,66 +308,4 @@ func (g *Graph) ordered(rel int, v string) string {
 // year is the year of any of the date types, as an integer.
 func year(v string) string {
 	return `<` + kg.XSD + `integer>(REPLACE(STR(` + v + `), "^(-?[0-9]+).*$", "$1"))`
-}
-
-// TermText writes a term as SPARQL does: constants that a query can hold.
-func TermText(t kg.Term) string {
-	switch t.Kind {
-	case kg.IRI:
-		return "<" + escapeIRI(t.Value) + ">"
-	case kg.Blank:
-		return "_:" + t.Value
-	case kg.Literal:
-		s := `"` + escapeString(t.Value) + `"`
-		switch {
-		case t.Lang != "" && t.Dir != "":
-			return s + "@" + t.Lang + "--" + t.Dir
-		case t.Lang != "":
-			return s + "@" + t.Lang
-		case t.Datatype != kg.XSDString && t.Datatype != "":
-			return s + "^^<" + escapeIRI(t.Datatype) + ">"
-		}
-		return s
-	case kg.Triple:
-		return "<<( " + TermText(t.Spo[0]) + " " + TermText(t.Spo[1]) + " " + TermText(t.Spo[2]) + " )>>"
-	}
-	return "UNDEF"
-}
-
-// escapeIRI writes the characters that an IRIREF may not hold as \u escapes.
-func escapeIRI(s string) string {
-	if !strings.ContainsFunc(s, badInIRI) {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		if badInIRI(r) {
-			fmt.Fprintf(&b, `\u%04X`, r)
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
-func badInIRI(r rune) bool { return r <= ' ' || strings.ContainsRune("<>\"{}|^`\\", r) }
-
-func escapeString(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		switch r {
-		case '"', '\\':
-			b.WriteByte('\\')
-			b.WriteRune(r)
-		case '\n':
-			b.WriteString(`\n`)
-		case '\r':
-			b.WriteString(`\r`)
-		case '\t':
-			b.WriteString(`\t`)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
 }

@@ -1,4 +1,6 @@
-package constrain
+// Package fold brings names and questions into the form in which they are
+// compared and written: lower case, without accents and punctuation.
+package fold
 
 import (
 	"strings"
@@ -171,6 +173,9 @@ func SchemaName(label string) string {
 	}
 	return b.String()
 }
+
+// Reserved reports whether a word opens an operation of a pipeline.
+func Reserved(w string) bool { return reserved[w] }
 
 // PlainName undoes the ties of SchemaName for comparison with a question.
 func PlainName(name string) string { return strings.ReplaceAll(name, "_", " ") }

@@ -1,4 +1,6 @@
-package constrain
+// Package literal compares the values of literals as numbers and dates, and
+// writes terms as SPARQL does.
+package literal
 
 import (
 	"math"
@@ -9,30 +11,30 @@ import (
 	"github.com/quaestor-kg/quaestor/kg"
 )
 
-// literalValue returns the number of a numeric literal with type 0, or the days
-// since 1970 of a date with its index in dateTypes + 1. NaN: neither.
-func literalValue(t kg.Term) (float64, uint8) {
-	if numericTypes[t.Datatype] {
+// Value returns the number of a numeric literal with type 0, or the days
+// since 1970 of a date with its index in DateTypes + 1. NaN: neither.
+func Value(t kg.Term) (float64, uint8) {
+	if Numeric(t.Datatype) {
 		if v, err := strconv.ParseFloat(strings.TrimSpace(t.Value), 64); err == nil && !math.IsInf(v, 0) {
 			return v, 0
 		}
 		return math.NaN(), 0
 	}
-	for i, d := range dateTypes {
+	for i, d := range DateTypes {
 		if t.Datatype != d {
 			continue
 		}
-		if v, ok := days(t.Value); ok {
+		if v, ok := Days(t.Value); ok {
 			return v, uint8(i + 1)
 		}
 	}
 	return math.NaN(), 0
 }
 
-// days reads the lexical form of a date, dateTime, gYear or gYearMonth as days
+// Days reads the lexical form of a date, dateTime, gYear or gYearMonth as days
 // since 1970-01-01. A missing month or day is the first; a missing time zone
 // is UTC.
-func days(s string) (float64, bool) {
+func Days(s string) (float64, bool) {
 	s = strings.TrimSpace(s)
 	y, rest := yearOf(s)
 	if rest == s {
@@ -41,7 +43,7 @@ func days(s string) (float64, bool) {
 	month, day := 1, 1
 	var seconds float64
 	two := func(sep byte) (int, bool) {
-		if len(rest) >= 3 && rest[0] == sep && digitAt(rest, 1) && digitAt(rest, 2) {
+		if len(rest) >= 3 && rest[0] == sep && isDigit(rest, 1) && isDigit(rest, 2) {
 			n := int(rest[1]-'0')*10 + int(rest[2]-'0')
 			rest = rest[3:]
 			return n, true
@@ -60,7 +62,7 @@ func days(s string) (float64, bool) {
 		seconds = float64(h*3600 + m*60 + sec)
 		if strings.HasPrefix(rest, ".") {
 			n := 1
-			for digitAt(rest, n) {
+			for isDigit(rest, n) {
 				n++
 			}
 			if f, err := strconv.ParseFloat("0"+rest[:n], 64); err == nil {
@@ -98,7 +100,7 @@ func yearOf(s string) (int, string) {
 		i = 1
 	}
 	start := i
-	for digitAt(s, i) {
+	for isDigit(s, i) {
 		i++
 	}
 	if i-start < 4 || i-start > 9 {
@@ -108,7 +110,23 @@ func yearOf(s string) (int, string) {
 	return y, s[i:]
 }
 
-// yearOfDays is the year of a number of days since 1970.
-func yearOfDays(d float64) int {
+// YearOfDays is the year of a number of days since 1970.
+func YearOfDays(d float64) int {
 	return time.Unix(int64(math.Floor(d*86400)), 0).UTC().Year()
 }
+
+func isDigit(s string, i int) bool { return i >= 0 && i < len(s) && s[i] >= '0' && s[i] <= '9' }
+
+var numeric = map[string]bool{}
+
+func init() {
+	for t := range strings.FieldsSeq("integer decimal double float int long short byte nonNegativeInteger positiveInteger negativeInteger nonPositiveInteger unsignedInt unsignedLong unsignedShort unsignedByte") {
+		numeric[kg.XSD+t] = true
+	}
+}
+
+// Numeric reports whether values of a datatype compare as numbers.
+func Numeric(datatype string) bool { return numeric[datatype] }
+
+// DateTypes are the datatypes whose values compare as dates.
+var DateTypes = []string{kg.XSD + "date", kg.XSD + "dateTime", kg.XSD + "gYear", kg.XSD + "gYearMonth"}
