@@ -3,8 +3,10 @@ package api
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/kg/text"
 )
 
 // Found is one result of a search.
@@ -51,6 +53,23 @@ func (s *Service) Search(ctx context.Context, q string, kinds []string, k int) (
 			} else if ok {
 				if err := take(id, ""); err != nil {
 					return err
+				}
+			}
+		}
+		// Classes and properties without a stated label go by their local name.
+		if key := text.Fold(q); key != "" {
+			for _, c := range view.Shape.Classes {
+				if strings.HasPrefix(text.Fold(c.Label), key) {
+					if err := take(c.ID, c.Label); err != nil {
+						return err
+					}
+				}
+			}
+			for _, p := range view.Shape.Properties {
+				if strings.HasPrefix(text.Fold(p.Label), key) {
+					if err := take(p.ID, p.Label); err != nil {
+						return err
+					}
 				}
 			}
 		}
