@@ -2,13 +2,14 @@ package sparql
 
 import (
 	"context"
-	"errors"
 	"io"
-	"iter"
 	"time"
 
 	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/sparql/algebra"
 	"github.com/quaestor-kg/quaestor/sparql/exec"
+	"github.com/quaestor-kg/quaestor/sparql/exec/naive"
+	"github.com/quaestor-kg/quaestor/sparql/syntax"
 )
 
 // Limits bounds one query; the zero value sets no bound.
@@ -19,6 +20,10 @@ type LimitError = exec.LimitError
 
 // Plan is a query plan; see Prepared.Explain.
 type Plan = exec.Plan
+
+// ErrService is what a query with SERVICE ends with: federated queries are
+// switched off.
+var ErrService = exec.ErrService
 
 // Options configures an Engine. The zero value is useful.
 type Options struct {
@@ -64,59 +69,121 @@ func (f Form) String() string { return [...]string{"SELECT", "ASK", "CONSTRUCT",
 // store's, in force.
 type Dataset struct{ Default, Named []string }
 
-// Prepared is a parsed query. It is safe for concurrent use.
-type Prepared struct{}
+func (d Dataset) empty() bool { return len(d.Default) == 0 && len(d.Named) == 0 }
 
-var errUnbuilt = errors.New("sparql: engine is not built yet")
+// Prepared is a parsed query. It is safe for concurrent use.
+type Prepared struct {
+	eng  *Engine
+	text *syntax.Query
+	q    *algebra.Query
+	node algebra.Node // after the passes that need no statistics
+}
 
 // Prepare parses and translates a query. Syntax errors are *syntax.Error.
-func (e *Engine) Prepare(text, base string) (*Prepared, error) { return nil, errUnbuilt }
+func (e *Engine) Prepare(text, base string) (*Prepared, error) {
+	ast, err := syntax.ParseQuery(text, base)
+	if err != nil {
+		return nil, err
+	}
+	q, err := algebra.Translate(ast)
+	if err != nil {
+		return nil, err
+	}
+	p := &Prepared{eng: e, text: ast, q: q, node: q.Node}
+	if q.Form == syntax.Ask {
+		// One solution decides.
+		p.node = &algebra.Slice{Limit: 1, Input: &algebra.Project{Input: q.Node}}
+	}
+	return p, nil
+}
 
 // Form returns the form of the query.
-func (p *Prepared) Form() Form { return Select }
+func (p *Prepared) Form() Form { return Form(p.q.Form) }
+
+// Vars returns the columns of a SELECT query, without "?".
+func (p *Prepared) Vars() []string { return p.q.Vars }
 
 // String returns the query in a form that parses to the same query.
-func (p *Prepared) String() string { return "" }
+func (p *Prepared) String() string { return p.text.String() }
+
+// env starts a run on a snapshot.
+func (p *Prepared) env(ctx context.Context, s kg.Snapshot, l Limits, ds []Dataset) (*exec.Env, error) {
+	env := exec.NewEnv(ctx, s, l, p.eng.opt.Now(), p.text.Base)
+	var err error
+	switch {
+	case len(ds) > 0 && !ds[0].empty():
+		err = env.SetDataset(ds[0].Default, ds[0].Named)
+	case p.q.HasDataset:
+		err = env.SetDataset(p.q.From, p.q.FromNamed)
+	case p.eng.opt.DefaultGraphUnion:
+		env.SetUnion()
+	}
+	if err != nil {
+		env.Close()
+		return nil, err
+	}
+	return env, nil
+}
+
+// columns are the variables that the result needs.
+func (p *Prepared) columns() []string {
+	switch p.q.Form {
+	case syntax.Select:
+		return p.q.Vars
+	case syntax.Ask:
+		return nil
+	case syntax.Describe:
+		s := algebra.NewSet()
+		for _, r := range p.q.Describe {
+			s.Add(r.Var)
+		}
+		return s.List()
+	}
+	return algebra.TemplateVars(p.q.Template, p.q.Nested)
+}
 
 // Run starts the query on a snapshot, which must stay open until the result is
 // closed. At most one Dataset may be given.
 func (p *Prepared) Run(ctx context.Context, s kg.Snapshot, l Limits, ds ...Dataset) (*Result, error) {
-	return nil, errUnbuilt
+	env, err := p.env(ctx, s, l, ds)
+	if err != nil {
+		return nil, err
+	}
+	r := &Result{Form: p.Form(), Vars: p.q.Vars, env: env, q: p.q, limit: l.MaxRows}
+	if r.src, err = p.source(env); err != nil {
+		r.Close()
+		return nil, err
+	}
+	if r.Form == Ask {
+		b, err := r.src.Next()
+		if err != nil {
+			r.Close()
+			return nil, err
+		}
+		r.Boolean = b != nil
+	}
+	return r, nil
+}
+
+func (p *Prepared) source(env *exec.Env) (exec.Source, error) {
+	return p.eng.source(env, p.node, p.columns())
+}
+
+// source evaluates a tree; the columns are the ones asked for.
+func (e *Engine) source(env *exec.Env, n algebra.Node, vars []string) (exec.Source, error) {
+	return naive.Source(env, n, vars)
 }
 
 // Explain returns the plan of the query on this snapshot. With analyze the
 // query is run to its end and the plan holds measured counters.
 func (p *Prepared) Explain(ctx context.Context, s kg.Snapshot, l Limits, analyze bool) (*Plan, error) {
-	return nil, errUnbuilt
+	return explainNode(p.node), nil
 }
 
-// Result is a running query. Close it. It is not safe for concurrent use.
-type Result struct {
-	Form    Form
-	Vars    []string // of SELECT, without "?"
-	Boolean bool     // of ASK
-}
-
-// Rows yields the solutions of a SELECT query once. The slice is reused
-// between rows; an unbound variable is the zero Term. After an error the
-// sequence ends.
-func (r *Result) Rows() iter.Seq2[[]kg.Term, error] { return func(func([]kg.Term, error) bool) {} }
-
-// Quads yields the triples of a CONSTRUCT or DESCRIBE query once, without
-// duplicates. After an error the sequence ends.
-func (r *Result) Quads() iter.Seq2[kg.TermQuad, error] {
-	return func(func(kg.TermQuad, error) bool) {}
-}
-
-// Close stops the query and frees what it holds. It may be called twice.
-func (r *Result) Close() error { return nil }
-
-// UpdateStats is what an update did.
-type UpdateStats struct{ Added, Removed int64 }
-
-// Update runs all operations of an update request in one transaction: they
-// all take effect, or none. At most one Dataset may be given; it stands for
-// USING and USING NAMED, which the text must then not contain.
-func (e *Engine) Update(ctx context.Context, st kg.Store, text, base string, l Limits, ds ...Dataset) (UpdateStats, error) {
-	return UpdateStats{}, errUnbuilt
+func explainNode(n algebra.Node) *Plan {
+	plan := &Plan{Op: algebra.Label(n), Estimate: -1}
+	for _, c := range n.Children() {
+		plan.Children = append(plan.Children, explainNode(c))
+	}
+	return plan
 }

@@ -304,3 +304,24 @@ func MapExprs(n Node, f func(Expr) Expr) Node {
 	}
 	return n
 }
+
+// TemplateVars are the variables of a template that the pattern must bind.
+func TemplateVars(ts []Triple, nested map[string][3]Ref) []string {
+	s := NewSet()
+	var add func(r Ref)
+	add = func(r Ref) {
+		if parts, ok := nested[r.Var]; ok && r.IsVar() {
+			for _, q := range parts {
+				add(q)
+			}
+		} else if r.IsVar() && !Hidden(r.Var) {
+			s.Add(r.Var)
+		}
+	}
+	for _, t := range ts {
+		add(t.S)
+		add(t.P)
+		add(t.O)
+	}
+	return s.List()
+}

@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -34,3 +35,6 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("sparql: %s limit reached in %s: used %s of %s allowed; %s",
 		e.Name, e.Stage, e.Used, e.Allowed, remedy)
 }
+
+// ErrService: federated queries are not available.
+var ErrService = errors.New("sparql: SERVICE is not allowed: federated queries are switched off; use SERVICE SILENT to go on without")
