@@ -12,6 +12,7 @@ import (
 
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/kg/rdf/internal/nt"
+	"github.com/quaestor-kg/quaestor/kg/rdf/internal/rdfxml"
 	"github.com/quaestor-kg/quaestor/kg/rdf/internal/scan"
 	"github.com/quaestor-kg/quaestor/kg/rdf/internal/ttl"
 )
@@ -107,6 +108,14 @@ func ReadBatches(ctx context.Context, r io.Reader, o ReadOptions) iter.Seq2[[]kg
 			File:       o.File,
 			Lenient:    o.Lenient,
 			OnError:    o.OnError,
+			OnProgress: o.OnProgress,
+			OnPrefix:   o.OnPrefix,
+		})
+	case RDFXML:
+		return rdfxml.Read(ctx, r, rdfxml.Options{
+			Base:       o.Base,
+			Prefix:     o.BlankPrefix,
+			File:       o.File,
 			OnProgress: o.OnProgress,
 			OnPrefix:   o.OnPrefix,
 		})

@@ -32,11 +32,20 @@ type encoder interface {
 // the graph first.
 func NewWriter(w io.Writer, f Format, prefixes map[string]string) *Writer {
 	x := &Writer{w: bufio.NewWriterSize(w, 64<<10), format: f}
+	n, err := newNames(prefixes)
+	if err != nil {
+		x.err = err
+		return x
+	}
 	switch f {
 	case NTriples, NQuads:
 		x.enc = lines{}
+	case Turtle, TriG:
+		x.enc = &sentences{names: n}
+	case RDFXML:
+		x.enc = &elements{names: n}
 	default:
-		x.err = fmt.Errorf("rdf: cannot write format %s", f)
+		x.err = fmt.Errorf("rdf: cannot write format %s; name one of %v", f, Formats())
 		return x
 	}
 	x.buf = x.enc.begin(x.buf)
@@ -77,6 +86,31 @@ func (x *Writer) check(q *kg.TermQuad) error {
 		return fmt.Errorf("rdf: %s holds no named graphs; write graph %s as N-Quads or TriG, or clear it", x.format, q.G)
 	case q.G.Kind == kg.Literal || q.G.Kind == kg.Triple:
 		return bad("graph", q.G)
+	}
+	for _, t := range []*kg.Term{&q.S, &q.O, &q.G} {
+		if err := checkTerm(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkTerm refuses terms whose text would mean something else.
+func checkTerm(t *kg.Term) error {
+	switch t.Kind {
+	case kg.Blank:
+		if scan.LabelLen(t.Value) != len(t.Value) || t.Value == "" {
+			return fmt.Errorf("rdf: %q cannot be the label of a blank node", t.Value)
+		}
+	case kg.Triple:
+		if s := t.Spo[0].Kind; s != kg.IRI && s != kg.Blank || t.Spo[1].Kind != kg.IRI || t.Spo[2].Kind == kg.None {
+			return fmt.Errorf("rdf: %s is no triple term; its subject must be an IRI or blank node, its predicate an IRI", t)
+		}
+		for i := range t.Spo {
+			if err := checkTerm(&t.Spo[i]); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -1,0 +1,258 @@
+// Package rdfxml reads RDF/XML by way of knakk/rdf.
+//
+// knakk's decoder takes every statement that is spelt out in the plainest way
+// and errs on much else: nested typed nodes, declarations of namespaces inside
+// the document, xml:base, languages, collections, IRIs that are not of the
+// form "scheme://", XML literals, text in pieces (reader_test.go shows each).
+// So a front brings any document into a plain form, statement by statement,
+// as it streams:
+//
+//	<rdf:Description rdf:about="i://SUBJECT">
+//	  <LOCAL xmlns="NAMESPACE" rdf:resource="i://OBJECT"/>
+//	</rdf:Description>
+//
+// with rdf:nodeID for blank nodes, and rdf:datatype or xml:lang and a text
+// that starts with a dot, never empty, for literals. knakk decodes that, and
+// what was added is taken off behind it.
+package rdfxml
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	knakk "github.com/knakk/rdf"
+
+	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/kg/rdf/iri"
+)
+
+// Options of Read.
+type Options struct {
+	Base       string
+	Prefix     string // of blank node labels
+	File       string // for errors
+	OnProgress func(bytes int64)
+	OnPrefix   func(prefix, iri string)
+}
+
+// batchSize is the most quads that are handed over at once.
+const batchSize = 256
+
+// Read returns the triples of r in batches, valid until the next is asked for.
+func Read(ctx context.Context, r io.Reader, o Options) iter.Seq2[[]kg.TermQuad, error] {
+	return func(yield func([]kg.TermQuad, error) bool) {
+		f, err := newFront(r, o)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		f.ctx = ctx
+		dec := knakk.NewTripleDecoder(f, knakk.RDFXML)
+		batch := make([]kg.TermQuad, 0, batchSize)
+		decoded := 0
+		for {
+			t, err := decode(dec)
+			if err != nil {
+				if len(batch) > 0 && !yield(batch, nil) {
+					return
+				}
+				switch {
+				case f.err != nil && f.err != io.EOF:
+					err = f.err
+				case err == io.EOF && decoded == f.written:
+					return
+				default:
+					err = fmt.Errorf("rdfxml: %s: decoded %d of %d statements: %w", o.File, decoded, f.written, err)
+				}
+				yield(nil, err)
+				return
+			}
+			q, err := restore(t, o.Prefix)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			decoded++
+			if batch = append(batch, q); len(batch) == cap(batch) {
+				if !yield(batch, nil) {
+					return
+				}
+				batch = batch[:0]
+				if o.OnProgress != nil {
+					o.OnProgress(f.g.src.dec.InputOffset())
+				}
+			}
+		}
+	}
+}
+
+// decode calls knakk's decoder, which lets run-time panics through.
+func decode(dec knakk.TripleDecoder) (t knakk.Triple, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("knakk/rdf panicked: %v", p)
+		}
+	}()
+	return dec.Decode()
+}
+
+// front is a reader of the plain form of a document.
+type front struct {
+	ctx     context.Context
+	g       grammar
+	buf     []byte
+	off     int
+	written int // statements
+	err     error
+}
+
+const (
+	plainStart = `<rdf:RDF xmlns:rdf="` + kg.RDF + `">`
+	plainEnd   = `</rdf:RDF>`
+	iriMark    = "i://"
+	textMark   = "."
+)
+
+func newFront(r io.Reader, o Options) (*front, error) {
+	f := &front{ctx: context.Background(), buf: []byte(plainStart)}
+	f.g = grammar{src: newSource(r, o.File), emit: f.statement}
+	f.g.src.onPrefix = o.OnPrefix
+	if o.Base != "" {
+		b, ok := iri.NewBase(o.Base)
+		if !ok {
+			return nil, fmt.Errorf("rdf: base %q is no absolute IRI; it must start with a scheme such as http:", o.Base)
+		}
+		f.g.outer = frame{base: b, based: true}
+	}
+	return f, nil
+}
+
+// Read implements io.Reader.
+func (f *front) Read(p []byte) (int, error) {
+	for f.off == len(f.buf) {
+		if f.err != nil {
+			return 0, f.err
+		}
+		f.buf, f.off = f.buf[:0], 0
+		if f.err = f.ctx.Err(); f.err == nil {
+			f.err = f.g.step()
+		}
+		if f.err == io.EOF {
+			f.buf = append(f.buf, plainEnd...)
+		}
+	}
+	n := copy(p, f.buf[f.off:])
+	f.off += n
+	return n, nil
+}
+
+// statement appends a statement in plain form.
+func (f *front) statement(s kg.Term, p string, o kg.Term) {
+	f.written++
+	b := append(f.buf, "<rdf:Description "...)
+	if s.Kind == kg.Blank {
+		b = append(append(b, `rdf:nodeID="`...), s.Value...)
+	} else {
+		b = escape(append(b, `rdf:about="`+iriMark...), s.Value)
+	}
+	cut := split(p)
+	b = append(append(append(b, `"><`...), p[cut:]...), ` xmlns="`...)
+	b = append(escape(b, p[:cut]), '"')
+	switch {
+	case o.Kind == kg.Blank:
+		b = append(append(append(b, ` rdf:nodeID="`...), o.Value...), `">`...)
+	case o.Kind == kg.IRI:
+		b = append(escape(append(b, ` rdf:resource="`+iriMark...), o.Value), `">`...)
+	case o.Lang != "":
+		b = append(append(append(b, ` xml:lang="`...), o.Lang...), `">`+textMark...)
+		b = escape(b, o.Value)
+	default:
+		b = append(escape(append(b, ` rdf:datatype="`+iriMark...), o.Datatype), `">`+textMark...)
+		b = escape(b, o.Value)
+	}
+	b = append(append(append(b, "</"...), p[cut:]...), "></rdf:Description>"...)
+	f.buf = b
+}
+
+// split returns where the local name of a predicate can begin: the longest
+// end that knakk and encoding/xml take as a name. Every predicate comes from
+// an XML name, so there is one.
+func split(p string) int {
+	cut := len(p)
+	for i := len(p); i > 0; {
+		r, n := utf8.DecodeLastRuneInString(p[:i])
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) && !strings.ContainsRune("_-.\u00B7\u203F\u2040", r) && r < 0x10000 {
+			break
+		}
+		if i -= n; isNameStart(r) {
+			cut = i
+		}
+	}
+	return cut
+}
+
+// escape appends text for content or an attribute.
+func escape(b []byte, s string) []byte {
+	from := 0
+	for i := 0; i < len(s); i++ {
+		esc := ""
+		switch s[i] {
+		case '&':
+			esc = "&amp;"
+		case '<':
+			esc = "&lt;"
+		case '>':
+			esc = "&gt;"
+		case '"':
+			esc = "&#34;"
+		case '\r':
+			esc = "&#13;"
+		default:
+			continue
+		}
+		b = append(append(b, s[from:i]...), esc...)
+		from = i + 1
+	}
+	return append(b, s[from:]...)
+}
+
+var errPlain = errors.New("rdfxml: knakk/rdf did not return the statement it was given")
+
+// restore takes off what the plain form adds.
+func restore(t knakk.Triple, prefix string) (q kg.TermQuad, err error) {
+	if q.S, err = restoreTerm(t.Subj, prefix); err != nil {
+		return q, err
+	}
+	q.P = kg.NewIRI(t.Pred.String())
+	q.O, err = restoreTerm(t.Obj, prefix)
+	return q, err
+}
+
+func restoreTerm(t knakk.Term, prefix string) (kg.Term, error) {
+	switch t := t.(type) {
+	case knakk.IRI:
+		if s, ok := strings.CutPrefix(t.String(), iriMark); ok {
+			return kg.NewIRI(s), nil
+		}
+	case knakk.Blank:
+		return kg.NewBlank(prefix + t.String()), nil
+	case knakk.Literal:
+		s, ok := strings.CutPrefix(t.String(), textMark)
+		if !ok {
+			break
+		}
+		if lang := t.Lang(); lang != "" {
+			return kg.NewLang(s, lang), nil
+		}
+		if dt, ok := strings.CutPrefix(t.DataType.String(), iriMark); ok {
+			return kg.NewTyped(s, dt), nil
+		}
+	}
+	return kg.Term{}, errPlain
+}

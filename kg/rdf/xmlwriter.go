@@ -1,0 +1,203 @@
+package rdf
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/quaestor-kg/quaestor/kg"
+)
+
+// elements writes RDF/XML: one rdf:Description for each run of statements
+// about one subject, one property element for each statement.
+type elements struct {
+	*names
+	s      kg.Term
+	open   bool // an rdf:Description is open
+	closed bool // end was called
+}
+
+func (x *elements) begin(b []byte) []byte {
+	b = append(b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<rdf:RDF xmlns:rdf=\""+kg.RDF+"\""...)
+	for _, p := range x.sorted {
+		// Some names mean something to XML, and rdf is ours.
+		if p == "" || p == "rdf" || !isXMLPrefix(p) {
+			continue
+		}
+		b = append(b, "\n    xmlns:"+p+"=\""...)
+		b = append(appendXML(b, x.iris[p]), '"')
+	}
+	return append(b, ">\n"...)
+}
+
+func isXMLPrefix(p string) bool {
+	return isNCName(p) && !(len(p) >= 3 && strings.EqualFold(p[:3], "xml"))
+}
+
+func (x *elements) quad(b []byte, q *kg.TermQuad) ([]byte, error) {
+	if x.closed {
+		return b, fmt.Errorf("rdf: an RDF/XML document cannot be written to after Flush")
+	}
+	ns, local, err := x.property(q.P.Value)
+	if err != nil {
+		return b, err
+	}
+	if !x.open || x.s != q.S {
+		if x.open {
+			b = append(b, "  </rdf:Description>\n"...)
+		}
+		b = append(b, "  <rdf:Description "...)
+		if b, err = appendNode(b, &q.S, "rdf:about"); err != nil {
+			return b, err
+		}
+		b = append(b, ">\n"...)
+		x.open, x.s = true, q.S
+	}
+	prefix, declared := "rdf", ns == kg.RDF
+	if !declared {
+		prefix, declared = x.prefixes[ns]
+		declared = declared && prefix != "" && prefix != "rdf" && isXMLPrefix(prefix)
+	}
+	if !declared {
+		prefix = "ns"
+	}
+	name := prefix + ":" + local
+	b = append(append(b, "    <"...), name...)
+	if !declared {
+		b = append(b, " xmlns:ns=\""...)
+		b = append(appendXML(b, ns), '"')
+	}
+	switch q.O.Kind {
+	case kg.Literal:
+		switch {
+		case q.O.Dir != "":
+			return b, fmt.Errorf("rdf: RDF/XML cannot hold %s, a string with a base direction; write Turtle", q.O)
+		case q.O.Lang != "":
+			b = append(append(append(b, " xml:lang=\""...), q.O.Lang...), '"')
+		case q.O.Datatype != kg.XSDString:
+			b = append(b, " rdf:datatype=\""...)
+			b = append(appendXML(b, q.O.Datatype), '"')
+		}
+		if i := strings.IndexFunc(q.O.Value, notXML); i >= 0 {
+			r, _ := utf8.DecodeRuneInString(q.O.Value[i:])
+			return b, fmt.Errorf("rdf: XML cannot hold the character %U of %s; write Turtle or N-Triples", r, q.O)
+		}
+		b = append(appendXML(append(b, '>'), q.O.Value), "</"...)
+		b = append(append(b, name...), ">\n"...)
+	case kg.Triple:
+		return b, fmt.Errorf("rdf: RDF/XML cannot hold the triple term %s; write Turtle or N-Triples", q.O)
+	default:
+		if b, err = appendNode(append(b, ' '), &q.O, "rdf:resource"); err != nil {
+			return b, err
+		}
+		b = append(b, "/>\n"...)
+	}
+	return b, nil
+}
+
+func (x *elements) end(b []byte) []byte {
+	if x.closed {
+		return b
+	}
+	x.closed = true
+	if x.open {
+		b = append(b, "  </rdf:Description>\n"...)
+	}
+	return append(b, "</rdf:RDF>\n"...)
+}
+
+// appendNode writes the attribute that names a node. Blank node labels get a
+// letter in front, for they may start with a digit.
+func appendNode(b []byte, t *kg.Term, attr string) ([]byte, error) {
+	if t.Kind == kg.Blank {
+		return append(append(append(b, "rdf:nodeID=\"n"...), t.Value...), '"'), nil
+	}
+	if strings.ContainsFunc(t.Value, notXML) {
+		return b, fmt.Errorf("rdf: XML cannot hold %s", t)
+	}
+	b = append(append(b, attr...), "=\""...)
+	return append(appendXML(b, t.Value), '"'), nil
+}
+
+// syntaxNames are the names of the RDF namespace that RDF/XML does not take
+// as property elements (RDF/XML, section 5).
+var syntaxNames = map[string]bool{
+	"RDF": true, "ID": true, "about": true, "parseType": true, "resource": true, "nodeID": true, "datatype": true,
+	"Description": true, "li": true, "aboutEach": true, "aboutEachPrefix": true, "bagID": true,
+}
+
+// property splits the IRI of a predicate so that the second part is an XML
+// name without a colon.
+func (x *elements) property(iri string) (ns, local string, err error) {
+	cut := strings.LastIndexAny(iri, "/#:") + 1
+	if !isNCName(iri[cut:]) {
+		// The longest end that is a name.
+		cut = len(iri)
+		for i := len(iri); i > 0; {
+			r, n := utf8.DecodeLastRuneInString(iri[:i])
+			if !isNameChar(r) {
+				break
+			}
+			if i -= n; isNameStart(r) {
+				cut = i
+			}
+		}
+	}
+	ns, local = iri[:cut], iri[cut:]
+	if local == "" || ns == "" || ns == "http://www.w3.org/XML/1998/namespace" || ns == "http://www.w3.org/2000/xmlns/" ||
+		ns == kg.RDF && syntaxNames[local] || strings.ContainsFunc(iri, notXML) {
+		return "", "", fmt.Errorf("rdf: RDF/XML has no way to write the predicate <%s>; write Turtle or N-Triples", iri)
+	}
+	return ns, local, nil
+}
+
+// isNCName reports whether s is a name without a colon (XML Namespaces 1.0,
+// section 3).
+func isNCName(s string) bool {
+	for i, r := range s {
+		if i == 0 && !isNameStart(r) || !isNameChar(r) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// isNameStart and isNameChar are narrower than XML 1.0 (fifth edition): what
+// all editions take, as far as Unicode's categories tell.
+func isNameStart(r rune) bool { return r == '_' || unicode.IsLetter(r) && r < 0x2FF0 }
+
+func isNameChar(r rune) bool {
+	return isNameStart(r) || r == '-' || r == '.' || r >= '0' && r <= '9'
+}
+
+// notXML reports whether XML 1.0 has no way to write r (section 2.2).
+func notXML(r rune) bool {
+	return r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF
+}
+
+// appendXML appends text for an element or a quoted attribute.
+func appendXML(b []byte, s string) []byte {
+	from := 0
+	for i := 0; i < len(s); i++ {
+		var esc string
+		switch s[i] {
+		case '&':
+			esc = "&amp;"
+		case '<':
+			esc = "&lt;"
+		case '>':
+			esc = "&gt;"
+		case '"':
+			esc = "&quot;"
+		case '\r':
+			// A bare one would be read as a line feed.
+			esc = "&#xD;"
+		default:
+			continue
+		}
+		b = append(append(b, s[from:i]...), esc...)
+		from = i + 1
+	}
+	return append(b, s[from:]...)
+}
