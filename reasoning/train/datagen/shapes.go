@@ -1,0 +1,726 @@
+package datagen
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/quaestor-kg/quaestor/reasoning/constrain"
+)
+
+// shapes are the families of questions with how often each is tried. Half of
+// the rows take two steps or more.
+var shapes = []struct {
+	name   string
+	weight int
+	make   func(a *asker) bool
+}{
+	{"1-hop", 9, func(a *asker) bool { return a.chain(1, false) }},
+	{"inverse", 7, func(a *asker) bool { return a.chain(1, true) }},
+	{"attribute", 6, (*asker).attribute},
+	{"2-hop", 15, func(a *asker) bool { return a.chain(2, a.r.IntN(2) == 0) }},
+	{"3-hop", 12, func(a *asker) bool { return a.chain(3, a.r.IntN(2) == 0) }},
+	{"share", 4, func(a *asker) bool { return a.share(false) }},
+	{"share-3", 7, func(a *asker) bool { return a.share(true) }},
+	{"intersection", 8, (*asker).intersection},
+	{"class", 2, (*asker).classList},
+	{"count", 6, (*asker).count},
+	{"ask", 5, (*asker).ask},
+	{"superlative", 6, func(a *asker) bool { return a.superlative(false) }},
+	{"superlative-step", 4, func(a *asker) bool { return a.superlative(true) }},
+	{"number-filter", 5, func(a *asker) bool { return a.filter(false) }},
+	{"date-filter", 4, func(a *asker) bool { return a.filter(true) }},
+	{"not-exists", 3, (*asker).notExists},
+	{"sum-avg", 3, (*asker).sum},
+}
+
+// asker makes one task: it walks the graph and writes the question as it goes.
+type asker struct {
+	*speaker
+	r    *rand.Rand
+	t    *task
+	walk constrain.Walk
+	text string // noun phrase for the current set
+	many string // plural noun for the current set, "things" if there is none
+	last constrain.Set
+}
+
+// ask tries to make a task of a shape.
+func (w *world) ask(r *rand.Rand, shape int) (*task, bool) {
+	a := &asker{speaker: &speaker{r, w}, r: r, t: &task{g: w.g, source: w.source, shape: shapes[shape].name}, many: "things"}
+	if !shapes[shape].make(a) {
+		return nil, false
+	}
+	if a.t.query.End.Kind == constrain.List && len(a.walk.Set) == 0 {
+		return nil, false
+	}
+	a.t.question = a.noise(a.t.question)
+	// Now and then one entity keeps its name, as when the linker is not sure.
+	if len(a.t.names) > 0 && r.IntN(25) == 0 {
+		i := r.IntN(len(a.t.names))
+		a.t.question = strings.ReplaceAll(a.t.question, slot(i), a.t.names[i])
+	}
+	return a.t, true
+}
+
+// entity opens a slot for a node.
+func (a *asker) entity(n constrain.Node) (string, bool) {
+	name, ok := a.w.g.Name(n)
+	if !ok || len(a.w.g.Lookup(name)) > 50 {
+		return "", false
+	}
+	if i := slices.Index(a.t.names, name); i >= 0 {
+		return slot(i), true
+	}
+	a.t.names = append(a.t.names, name)
+	return slot(len(a.t.names) - 1), true
+}
+
+// start anchors the query at a random entity.
+func (a *asker) start() bool {
+	g := a.w.g
+	for range 30 {
+		n := constrain.Node(a.r.IntN(g.Nodes()))
+		if g.IsLiteral(n) || g.Degree(n) == 0 {
+			continue
+		}
+		return a.startAt(n)
+	}
+	return false
+}
+
+func (a *asker) startAt(n constrain.Node) bool {
+	text, ok := a.entity(n)
+	if !ok {
+		return false
+	}
+	name := a.t.names[len(a.t.names)-1]
+	a.t.query.Start = constrain.Anchor{Name: name}
+	a.walk = a.w.g.FromNodes(a.w.g.Lookup(name))
+	a.text = text
+	return true
+}
+
+// startClass anchors the query at a class.
+func (a *asker) startClass() bool {
+	c, k, ok := a.class()
+	if !ok {
+		return false
+	}
+	a.t.query.Class = constrain.SchemaName(c.one)
+	a.walk = a.w.g.FromClass(k)
+	a.text, a.many = c.many, c.many
+	return true
+}
+
+// grow is the widest set a step may lead to while a question is made.
+const grow = 4000
+
+// pick chooses an edge from the current set; literals only if asked.
+func (a *asker) pick(inverse bool, literal bool) (constrain.RD, bool) {
+	g := a.w.g
+	if len(a.walk.Set) == 0 || len(a.walk.Set) > grow {
+		return 0, false
+	}
+	var ok []constrain.RD
+	for _, rd := range g.RDs(a.walk.Set) {
+		rel := g.Relations()[rd/2].Name
+		_, isValue := a.w.valueOf[rel]
+		if (rd&1 == 1) == inverse && isValue == literal && !(inverse && literal) && !strings.Contains(rel, "_") {
+			ok = append(ok, rd)
+		}
+	}
+	if len(ok) == 0 {
+		return 0, false
+	}
+	return ok[a.r.IntN(len(ok))], true
+}
+
+// step takes an edge; with final the text becomes the question, else a noun
+// phrase.
+func (a *asker) step(rd constrain.RD, final bool) bool {
+	g := a.w.g
+	st := g.StepOf(rd)
+	inner := a.text
+	a.last = a.walk.Set
+	a.walk = g.Follow(a.walk, rd)
+	if len(a.walk.Set) == 0 || len(a.walk.Set) > grow {
+		return false
+	}
+	a.t.query = a.t.query.With(constrain.Op{Kind: constrain.Edge, Step: st})
+	if !st.Inverse {
+		a.many = "things"
+		if final {
+			a.t.question = a.forwardQ(st.Rel, inner)
+		} else {
+			a.text = a.forward(st.Rel, inner)
+		}
+		return true
+	}
+	edge := -1
+	if i, ok := a.w.edgeOf[st.Rel]; ok {
+		edge = i
+	}
+	many, cls, all := a.nounOf(a.walk.Set, edge)
+	if edge >= 0 && cls < 0 && len(a.w.edges[edge].subjects) > 0 {
+		many = a.anyNoun(edge)
+	}
+	a.many = many
+	if !all {
+		// The noun narrows the set, so the query has to.
+		if op := (constrain.Op{Kind: constrain.Type, Class: g.Classes()[cls].Name}); a.r.IntN(4) > 0 {
+			w, err := g.Then(a.walk, op)
+			if err != nil || len(w.Set) == 0 {
+				return false
+			}
+			a.walk = w
+			a.t.query = a.t.query.With(op)
+			if final {
+				a.t.shape = "type"
+				a.t.question = a.which(many, a.inverse(st.Rel, inner))
+				return true
+			}
+		} else {
+			many = a.one("things", "ones", "everything")
+			a.many = many
+		}
+	}
+	if final {
+		a.t.question = a.inverseQ(st.Rel, inner, many)
+	} else {
+		a.text = a.one("the ", "the ", "") + many + " " + a.inverse(st.Rel, inner)
+	}
+	return true
+}
+
+// anyNoun names the subjects of an edge whose graph has no classes.
+func (a *asker) anyNoun(edge int) string {
+	lx, err := theLexicon()
+	if err != nil {
+		return "things"
+	}
+	word := a.one(a.w.edges[edge].subjects...)
+	cs := lx.pick(word)
+	if word == "person" {
+		return a.one("people", "persons")
+	}
+	return lx.classes[cs[a.r.IntN(len(cs))]].many
+}
+
+func (a *asker) chain(steps int, lastInverse bool) bool {
+	if !a.start() {
+		return false
+	}
+	for i := range steps {
+		final := i == steps-1
+		inv := a.r.IntN(2) == 0
+		if final {
+			inv = lastInverse
+		}
+		rd, ok := a.pick(inv, false)
+		if final && !inv && steps > 1 && a.r.IntN(4) == 0 {
+			if v, found := a.pick(false, true); found {
+				rd, ok = v, true
+			}
+		}
+		if !ok || !a.step(rd, final) {
+			return false
+		}
+	}
+	return true
+}
+
+func (a *asker) attribute() bool {
+	if !a.start() {
+		return false
+	}
+	rd, ok := a.pick(false, true)
+	return ok && a.step(rd, true)
+}
+
+// share asks for what has the same value as the anchor: out and back over one
+// relation, and then perhaps one step more.
+func (a *asker) share(more bool) bool {
+	if !a.start() {
+		return false
+	}
+	x := a.text
+	inverse := a.r.IntN(3) == 0
+	rd, ok := a.pick(inverse, false)
+	if !ok || !a.step(rd, false) || !a.step(rd^1, false) {
+		return false
+	}
+	if len(a.t.query.Ops) != 2 {
+		return false
+	}
+	rel := a.w.g.Relations()[rd/2].Name
+	L := plainName(rel)
+	many := a.many
+	if inverse {
+		// Two things of which one subject says the same: no noun, composed text.
+		if a.r.IntN(3) == 0 {
+			a.text = "the other " + L + " of " + "the things whose " + L + " is " + x
+		}
+	} else if a.r.IntN(3) > 0 {
+		phrase := a.one(
+			"that share "+L+" with @", "with the same "+L+" as @", "that have the same "+L+" as @", "whose "+L+" is also "+L+" of @",
+			"that share the "+L+" with @", "of the same "+L+" as @", "sharing "+L+" with @", "that also have the "+L+" of @",
+			"which have the "+L+" in common with @", "whose "+L+" is that of @")
+		a.text = a.one("the ", "the other ", "other ") + many + " " + put(phrase, x, many, L)
+	}
+	if !more {
+		body := a.text
+		switch a.r.IntN(3) {
+		case 0:
+			a.t.question = body
+		case 1:
+			a.t.question = a.one("which ", "what ") + strings.TrimPrefix(body, "the ")
+		default:
+			a.t.question = a.one("what are ", "list ", "name ", "show ", "find ") + body
+		}
+		return true
+	}
+	rd, ok = a.pick(a.r.IntN(4) == 0, false)
+	if a.r.IntN(4) == 0 {
+		if v, found := a.pick(false, true); found {
+			rd, ok = v, true
+		}
+	}
+	return ok && a.step(rd, true)
+}
+
+func (a *asker) intersection() bool {
+	g := a.w.g
+	if !a.start() {
+		return false
+	}
+	first := a.text
+	rd, ok := a.pick(a.r.IntN(4) > 0, false)
+	if !ok || !a.step(rd, false) || len(a.walk.Set) < 2 {
+		return false
+	}
+	st := a.t.query.Ops[0].Step
+	many := a.many
+	// A second thing that some, not all, of the set are tied to.
+	n := a.walk.Set[a.r.IntN(len(a.walk.Set))]
+	var options []constrain.RD
+	for _, x := range g.RDsOf(n) {
+		if _, isValue := a.w.valueOf[g.Relations()[x/2].Name]; !isValue && x != rd^1 && x&1 == 0 {
+			options = append(options, x)
+		}
+	}
+	if len(options) == 0 {
+		return false
+	}
+	x := options[a.r.IntN(len(options))]
+	ends := slices.Collect(g.Neighbours(n, x))
+	second, ok := a.entity(ends[a.r.IntN(len(ends))])
+	if !ok || len(a.t.names) < 2 {
+		return false
+	}
+	other := constrain.Anchor{Name: a.t.names[1]}
+	op := constrain.Op{Kind: constrain.With, Steps: []constrain.Step{g.StepOf(x)}, To: &other}
+	before := len(a.walk.Set)
+	w, err := g.Then(a.walk, op)
+	if err != nil || len(w.Set) == 0 || len(w.Set) == before {
+		return false
+	}
+	a.walk = w
+	a.t.query = a.t.query.With(op)
+	p2 := a.inverse(op.Steps[0].Rel, second)
+	if !st.Inverse {
+		a.t.question = a.which(a.one("things", "ones", plainName(st.Rel)), a.one("", "both ")+"the "+plainName(st.Rel)+" of "+first+" and "+p2)
+		return true
+	}
+	p1 := a.inverse(st.Rel, first)
+	and := a.one(" and ", " and also ", " that are also ", " but also ", " and at the same time ", " ")
+	a.t.question = a.which(many, p1+and+p2)
+	if a.r.IntN(6) == 0 { // the second phrase first
+		a.t.question = a.which(many, p2+" and "+p1)
+	}
+	return true
+}
+
+func (a *asker) classList() bool {
+	if !a.startClass() {
+		return false
+	}
+	m := a.many
+	a.t.question = a.one("list all "+m, "which "+m+" are there", "all "+m, "show me the "+m, "what "+m+" do you know", "name every "+m, "what "+m+" exist", "give me all the "+m, "which are the "+m)
+	return true
+}
+
+// counted turns "what are the X that ..." into a question for their number.
+func (a *asker) counted(many, phrase string) {
+	what := strings.TrimSpace(many + " " + phrase)
+	a.t.question = a.one(
+		"how many "+what+" are there", "count the "+what, "count "+what, "number of "+what, "what is the number of "+what,
+		"how many "+what, "give me the number of "+what, "how many are the "+what, "what is the total number of "+what, "how many "+many+" are "+phrase)
+	a.t.query.End.Kind = constrain.Count
+}
+
+func (a *asker) count() bool {
+	if a.r.IntN(6) == 0 {
+		if !a.startClass() {
+			return false
+		}
+		m := a.many
+		a.t.question = a.one("how many "+m+" are there", "count the "+m, "number of "+m, "how many "+m+" do you know", "how many "+m+" exist", "total number of "+m, "what is the number of "+m)
+		a.t.query.End.Kind = constrain.Count
+		return true
+	}
+	if !a.start() {
+		return false
+	}
+	if a.r.IntN(4) == 0 {
+		rd, ok := a.pick(a.r.IntN(2) == 0, false)
+		if !ok || !a.step(rd, false) {
+			return false
+		}
+	}
+	inner := a.text
+	rd, ok := a.pick(a.r.IntN(4) > 0, false)
+	if !ok || !a.step(rd, false) {
+		return false
+	}
+	op := a.t.query.Ops[len(a.t.query.Ops)-1]
+	if op.Kind == constrain.Edge && !op.Step.Inverse {
+		L := plainName(op.Step.Rel)
+		a.t.question = put(a.one("how many ~ does @ have", "number of ~ of @", "count the ~ of @", "how many ~ has @", "what is the number of ~ of @", "how many different ~ does @ have"), inner, "", L)
+		a.t.query.End.Kind = constrain.Count
+		return true
+	}
+	for i := len(a.t.query.Ops) - 1; i >= 0; i-- {
+		if o := a.t.query.Ops[i]; o.Kind == constrain.Edge {
+			a.counted(a.many, a.inverse(o.Step.Rel, inner))
+			break
+		}
+	}
+	return true
+}
+
+// ask asks whether one thing is among the answers; four in ten are wrong.
+func (a *asker) ask() bool {
+	g := a.w.g
+	if !a.start() {
+		return false
+	}
+	x := a.text
+	rd, ok := a.pick(false, false)
+	if !ok {
+		return false
+	}
+	if !a.step(rd, false) {
+		return false
+	}
+	n := a.walk.Set[a.r.IntN(len(a.walk.Set))]
+	if a.r.IntN(10) < 4 {
+		// Another object of the same relation.
+		for range 20 {
+			m := constrain.Node(a.r.IntN(g.Nodes()))
+			if slices.Contains(g.RDsOf(m), rd^1) && !a.walk.Set.Contains(m) {
+				n = m
+				break
+			}
+		}
+	}
+	y, ok := a.entity(n)
+	if !ok || len(a.t.names) < 2 {
+		return false
+	}
+	st := a.t.query.Ops[0].Step
+	a.t.query.End = constrain.End{Kind: constrain.Ask, To: constrain.Anchor{Name: a.t.names[1]}}
+	be := a.one("is ", "was ", "is it true that ", "is ")
+	L := plainName(st.Rel)
+	var forms []string
+	if i, known := a.w.edgeOf[st.Rel]; known {
+		if p := a.verbal(i); p != "" {
+			forms = append(forms, be+x+" "+put(p, y, "", ""), be+x+" "+put(p, y, "", ""))
+		}
+		forms = append(forms, be+y+" the "+put(a.one(a.w.edges[i].fwd...), x, "", ""))
+	}
+	forms = append(forms, be+y+" the "+L+" of "+x, "does "+x+" have the "+L+" "+y, "has "+x+" "+y+" as "+L, be+y+" among the "+L+" of "+x, be+"the "+L+" of "+x+" "+y, be+y+" "+x+" 's "+L)
+	a.t.question = a.one(forms...)
+	return true
+}
+
+// base starts a set that is asked about as a whole: a class, or what belongs to
+// an entity. It returns the phrase that narrows the noun.
+func (a *asker) base() (phrase string, ok bool) {
+	if a.r.IntN(2) == 0 {
+		return "", a.startClass()
+	}
+	if !a.start() {
+		return "", false
+	}
+	inner := a.text
+	rd, ok := a.pick(true, false)
+	if !ok || !a.step(rd, false) || len(a.walk.Set) < 2 {
+		return "", false
+	}
+	return a.inverse(a.t.query.Ops[0].Step.Rel, inner), true
+}
+
+// valueHere picks an attribute of the current set.
+func (a *asker) valueHere(date, number bool) (value, bool) {
+	rels := a.w.g.RDs(a.walk.Set)
+	var ok []value
+	for _, rd := range rels {
+		if i, found := a.w.valueOf[a.w.g.Relations()[rd/2].Name]; found && rd&1 == 0 {
+			if v := a.w.values[i]; v.date && date || !v.date && number {
+				ok = append(ok, v)
+			}
+		}
+	}
+	if len(ok) == 0 {
+		return value{}, false
+	}
+	return ok[a.r.IntN(len(ok))], true
+}
+
+func (a *asker) superlative(more bool) bool {
+	phrase, ok := a.base()
+	if !ok {
+		return false
+	}
+	v, ok := a.valueHere(true, true)
+	if !ok {
+		return false
+	}
+	op := constrain.Op{Kind: constrain.Max, Rel: v.name}
+	if a.r.IntN(5) < 2 {
+		op.Kind = constrain.Min
+	}
+	w, err := a.w.g.Then(a.walk, op)
+	if err != nil || len(w.Set) == 0 {
+		return false
+	}
+	a.walk = w
+	a.t.query = a.t.query.With(op)
+	L := plainName(v.name)
+	noun := a.many
+	if c := slices.IndexFunc(a.w.classes, func(c class) bool { return c.many == noun }); c >= 0 && a.r.IntN(4) > 0 {
+		noun = a.w.classes[c].one
+	}
+	most := op.Kind == constrain.Max
+	var np string
+	switch {
+	case v.date && a.r.IntN(3) > 0 && len(v.most) > 0:
+		part := a.one(v.most...)
+		if most {
+			np = a.one("the latest "+noun, "the newest "+noun, "the most recent "+noun, "the last "+noun+" to be "+part, "the "+noun+" that was "+part+" last", "the "+noun+" "+part+" most recently", "the youngest "+noun)
+		} else {
+			np = a.one("the first "+noun, "the oldest "+noun, "the earliest "+noun, "the first "+noun+" to be "+part, "the "+noun+" that was "+part+" first", "the "+noun+" "+part+" earliest")
+		}
+	case !v.date && a.r.IntN(3) > 0:
+		adj := a.one(v.most...)
+		if !most {
+			adj = a.one(v.least...)
+		}
+		np = "the " + adj + " " + noun
+	case most:
+		np = put(a.one("the "+noun+" with the highest ~", "the "+noun+" with the most ~", "the "+noun+" with the largest ~", "the "+noun+" with the greatest ~", "the "+noun+" that has the highest ~", "the "+noun+" with the maximum ~", "the "+noun+" with the latest ~"), "", "", L)
+	default:
+		np = put(a.one("the "+noun+" with the lowest ~", "the "+noun+" with the least ~", "the "+noun+" with the smallest ~", "the "+noun+" that has the lowest ~", "the "+noun+" with the minimum ~", "the "+noun+" with the earliest ~", "the "+noun+" with the fewest ~"), "", "", L)
+	}
+	if phrase != "" {
+		np += " " + phrase
+	}
+	if more {
+		a.text = np
+		rd, ok := a.pick(a.r.IntN(4) == 0, false)
+		if a.r.IntN(3) == 0 {
+			if x, found := a.pick(false, true); found {
+				rd, ok = x, true
+			}
+		}
+		return ok && a.step(rd, true)
+	}
+	bare := strings.TrimPrefix(np, "the ")
+	a.t.question = a.one("what is "+np, "which is "+np, np, "name "+np, "which "+bare, "tell me "+np, "find "+np, "who is "+np, "show "+np)
+	if phrase == "" && a.r.IntN(5) == 0 {
+		a.t.question = a.one("which ", "what ") + noun + " is " + a.one("the ", "") + strings.TrimPrefix(strings.Replace(np, " "+noun, "", 1), "the ")
+	} else if phrase != "" && a.r.IntN(4) == 0 {
+		adj := strings.TrimPrefix(strings.Replace(strings.TrimSuffix(np, " "+phrase), noun, "", 1), "the ")
+		a.t.question = a.one("which of the "+a.many+" "+phrase+" is the "+adj, "of the "+a.many+" "+phrase+" which is the "+adj)
+	}
+	return true
+}
+
+// filter keeps what is over, under or exactly at a number or year; three in ten
+// times the result is counted.
+func (a *asker) filter(date bool) bool {
+	g := a.w.g
+	phrase, ok := a.base()
+	if !ok {
+		return false
+	}
+	v, ok := a.valueHere(date, !date)
+	if !ok {
+		return false
+	}
+	rd, err := g.RDOf(constrain.Step{Rel: v.name})
+	if err != nil {
+		return false
+	}
+	n := a.walk.Set[a.r.IntN(len(a.walk.Set))]
+	var labels []string
+	for m := range g.Neighbours(n, rd) {
+		labels = append(labels, g.Label(m))
+	}
+	if len(labels) == 0 {
+		return false
+	}
+	num := labels[0]
+	if v.date {
+		num = num[:min(4, len(num))]
+	}
+	x, errN := strconv.Atoi(num)
+	if errN != nil {
+		return false
+	}
+	op := constrain.Op{Kind: constrain.Where, Rel: v.name, Cmp: '='}
+	switch a.r.IntN(5) {
+	case 0, 1:
+		op.Cmp = '>'
+		x -= a.r.IntN(max(1, x/20) + 1)
+	case 2, 3:
+		op.Cmp = '<'
+		x += 1 + a.r.IntN(max(1, x/20)+1)
+	}
+	op.Number = strconv.Itoa(x)
+	w, err := g.Then(a.walk, op)
+	if err != nil || len(w.Set) == 0 || x < 0 {
+		return false
+	}
+	a.walk = w
+	a.t.query = a.t.query.With(op)
+	L := plainName(v.name)
+	amount := op.Number
+	if v.unit != "" && a.r.IntN(5) < 2 {
+		amount += " " + v.unit
+	}
+	var cond string
+	switch {
+	case v.date && op.Cmp == '=':
+		cond = a.one("~ in @", "that were ! in @", "whose ~ is @", "with ~ in @", "from @", "! in @", "with ~ @", "whose ~ was in @", "of the year @")
+	case v.date && op.Cmp == '>':
+		cond = a.one("! after @", "that were ! after @", "with ~ after @", "whose ~ is after @", "with ~ later than @", "newer than @", "after @", "! later than @")
+	case v.date:
+		cond = a.one("! before @", "that were ! before @", "with ~ before @", "whose ~ is before @", "with ~ earlier than @", "older than @", "before @", "! earlier than @", "! until @")
+	case op.Cmp == '=':
+		cond = a.one("with ~ @", "with exactly @ ~", "whose ~ is @", "with a ~ of @", "with ~ equal to @", "that have @ ~", "whose ~ is exactly @")
+	case op.Cmp == '>':
+		cond = a.one("with ~ over @", "with more than @ ~", "whose ~ is more than @", "with a ~ above @", "with ~ greater than @", "whose ~ exceeds @", "with a ~ of more than @", "whose ~ is larger than @", "with ~ higher than @", "having ~ above @", "& than @")
+	default:
+		cond = a.one("with ~ under @", "with less than @ ~", "whose ~ is less than @", "with a ~ below @", "with ~ smaller than @", "with a ~ of less than @", "whose ~ is lower than @", "with fewer than @ ~", "with ~ lower than @", "_ than @")
+	}
+	if len(v.most) > 0 && v.date {
+		cond = strings.ReplaceAll(cond, "!", a.one(v.most...))
+	}
+	cond = strings.ReplaceAll(cond, "&", comparative(a.one(append(v.most, "more")...)))
+	cond = strings.ReplaceAll(cond, "_", comparative(a.one(append(v.least, "less")...)))
+	cond = put(cond, amount, "", L)
+	if phrase != "" {
+		cond = a.one(phrase+" "+cond, phrase+" and "+cond, cond+" "+phrase, cond+" and "+phrase)
+	}
+	if a.r.IntN(10) < 3 {
+		a.counted(a.many, cond)
+		return true
+	}
+	a.t.question = a.which(a.many, cond)
+	return true
+}
+
+// comparative of a superlative: tallest, taller; most expensive, more
+// expensive.
+func comparative(s string) string {
+	switch {
+	case s == "best":
+		return "better"
+	case s == "worst":
+		return "worse"
+	case strings.HasPrefix(s, "most "):
+		return "more " + s[5:]
+	case strings.HasPrefix(s, "least "):
+		return "less " + s[6:]
+	}
+	first, rest, _ := strings.Cut(s, " ")
+	if stem, ok := strings.CutSuffix(first, "est"); ok {
+		return strings.TrimSpace(stem + "er " + rest)
+	}
+	return s
+}
+
+func (a *asker) notExists() bool {
+	g := a.w.g
+	if !a.startClass() {
+		return false
+	}
+	rd, ok := a.pick(false, a.r.IntN(4) == 0)
+	if !ok {
+		return false
+	}
+	st := g.StepOf(rd)
+	op := constrain.Op{Kind: constrain.Without, Steps: []constrain.Step{st}}
+	L := plainName(st.Rel)
+	m := a.many
+	if _, isValue := a.w.valueOf[st.Rel]; !isValue && a.r.IntN(2) == 0 {
+		set := g.Image(a.walk.Set, rd)
+		y, ok := a.entity(set[a.r.IntN(len(set))])
+		if !ok {
+			return false
+		}
+		op.To = &constrain.Anchor{Name: a.t.names[0]}
+		p := a.inverse(st.Rel, y)
+		not := p
+		if i, known := a.w.edgeOf[st.Rel]; known {
+			if v := a.verbal(i); v != "" {
+				not = put(v, y, "", "")
+			}
+		}
+		a.t.question = a.one("which "+m+" are not "+not, "all "+m+" except those "+p, m+" that are not "+not, "which "+m+" do not have the "+L+" "+y, "list the "+m+" whose "+L+" is not "+y, "which "+m+" are not "+not, m+" other than those "+p)
+	} else {
+		a.t.question = a.one("which "+m+" have no "+L, m+" without "+L, "which "+m+" do not have a "+L, "list the "+m+" without a "+L, "what "+m+" have no known "+L, "for which "+m+" is there no "+L, "which "+m+" lack a "+L, "show all "+m+" that have no "+L, "which "+m+" are missing a "+L)
+	}
+	before := len(a.walk.Set)
+	w, err := g.Then(a.walk, op)
+	if err != nil || len(w.Set) == 0 || len(w.Set) == before {
+		return false
+	}
+	a.walk = w
+	a.t.query = a.t.query.With(op)
+	if a.r.IntN(6) == 0 {
+		a.t.question = strings.NewReplacer("which ", "how many ", "list the ", "how many ", "what ", "how many ", "show all ", "count the ").Replace(a.t.question)
+		if strings.HasPrefix(a.t.question, "how many") || strings.HasPrefix(a.t.question, "count") {
+			a.t.query.End.Kind = constrain.Count
+		}
+	}
+	return true
+}
+
+func (a *asker) sum() bool {
+	phrase, ok := a.base()
+	if !ok {
+		return false
+	}
+	v, ok := a.valueHere(false, true)
+	if !ok {
+		return false
+	}
+	end := constrain.End{Kind: constrain.Sum, Rel: v.name}
+	word := a.one("total", "combined", "overall", "summed")
+	if a.r.IntN(2) == 0 {
+		end.Kind = constrain.Avg
+		word = a.one("average", "mean", "average", "typical")
+	}
+	L := plainName(v.name)
+	of := strings.TrimSpace(a.many + " " + phrase)
+	a.t.question = a.one("what is the "+word+" "+L+" of the "+of, word+" "+L+" of "+of, "what is the "+word+" "+L+" of all "+of, "give me the "+word+" "+L+" of the "+of, "the "+of+" have what "+word+" "+L, "compute the "+word+" "+L+" for "+of)
+	if end.Kind == constrain.Sum && a.r.IntN(4) == 0 {
+		a.t.question = a.one("how much "+L+" do the "+of+" have together", "how much "+L+" do "+of+" have in total", "sum of the "+L+" of the "+of)
+	}
+	a.t.query.End = end
+	return true
+}
