@@ -54,6 +54,16 @@ func (x *elements) quad(b []byte, q *kg.TermQuad) ([]byte, error) {
 		b = append(b, ">\n"...)
 		x.open, x.s = true, q.S
 	}
+	b = append(b, "    "...)
+	if b, err = x.propertyElement(b, ns, local, &q.O); err != nil {
+		return b, err
+	}
+	return append(b, '\n'), nil
+}
+
+// propertyElement writes predicate and object. What RDF 1.1 does not know
+// declares its version just there, so that other documents stay plain.
+func (x *elements) propertyElement(b []byte, ns, local string, o *kg.Term) ([]byte, error) {
 	prefix, declared := "rdf", ns == kg.RDF
 	if !declared {
 		prefix, declared = x.prefixes[ns]
@@ -63,37 +73,50 @@ func (x *elements) quad(b []byte, q *kg.TermQuad) ([]byte, error) {
 		prefix = "ns"
 	}
 	name := prefix + ":" + local
-	b = append(append(b, "    <"...), name...)
+	b = append(append(b, '<'), name...)
 	if !declared {
 		b = append(b, " xmlns:ns=\""...)
 		b = append(appendXML(b, ns), '"')
 	}
-	switch q.O.Kind {
+	var err error
+	switch o.Kind {
 	case kg.Literal:
 		switch {
-		case q.O.Dir != "":
-			return b, fmt.Errorf("rdf: RDF/XML cannot hold %s, a string with a base direction; write Turtle", q.O)
-		case q.O.Lang != "":
-			b = append(append(append(b, " xml:lang=\""...), q.O.Lang...), '"')
-		case q.O.Datatype != kg.XSDString:
+		case o.Lang != "":
+			b = append(append(append(b, " xml:lang=\""...), o.Lang...), '"')
+			if o.Dir != "" {
+				b = append(b, " rdf:version=\"1.2\" xmlns:its=\"http://www.w3.org/2005/11/its\" its:version=\"2.0\" its:dir=\""...)
+				b = append(append(b, o.Dir...), '"')
+			}
+		case o.Datatype != kg.XSDString:
 			b = append(b, " rdf:datatype=\""...)
-			b = append(appendXML(b, q.O.Datatype), '"')
+			b = append(appendXML(b, o.Datatype), '"')
 		}
-		if i := strings.IndexFunc(q.O.Value, notXML); i >= 0 {
-			r, _ := utf8.DecodeRuneInString(q.O.Value[i:])
-			return b, fmt.Errorf("rdf: XML cannot hold the character %U of %s; write Turtle or N-Triples", r, q.O)
+		if i := strings.IndexFunc(o.Value, notXML); i >= 0 {
+			r, _ := utf8.DecodeRuneInString(o.Value[i:])
+			return b, fmt.Errorf("rdf: XML cannot hold the character %U of %s; write Turtle or N-Triples", r, o)
 		}
-		b = append(appendXML(append(b, '>'), q.O.Value), "</"...)
-		b = append(append(b, name...), ">\n"...)
+		b = append(appendXML(append(b, '>'), o.Value), "</"...)
+		return append(append(b, name...), '>'), nil
 	case kg.Triple:
-		return b, fmt.Errorf("rdf: RDF/XML cannot hold the triple term %s; write Turtle or N-Triples", q.O)
-	default:
-		if b, err = appendNode(append(b, ' '), &q.O, "rdf:resource"); err != nil {
+		b = append(b, " rdf:version=\"1.2\" rdf:parseType=\"Triple\"><rdf:Description "...)
+		if b, err = appendNode(b, &o.Spo[0], "rdf:about"); err != nil {
 			return b, err
 		}
-		b = append(b, "/>\n"...)
+		ns, local, err := x.property(o.Spo[1].Value)
+		if err != nil {
+			return b, err
+		}
+		if b, err = x.propertyElement(append(b, '>'), ns, local, &o.Spo[2]); err != nil {
+			return b, err
+		}
+		b = append(b, "</rdf:Description></"...)
+		return append(append(b, name...), '>'), nil
 	}
-	return b, nil
+	if b, err = appendNode(append(b, ' '), o, "rdf:resource"); err != nil {
+		return b, err
+	}
+	return append(b, "/>"...), nil
 }
 
 func (x *elements) end(b []byte) []byte {

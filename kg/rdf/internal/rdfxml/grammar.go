@@ -25,6 +25,7 @@ const (
 	typed                  // rdf:datatype: text
 	collection             // parseType="Collection": node elements
 	literal                // parseType="Literal": anything
+	triple                 // parseType="Triple": one node element with one statement
 )
 
 // frame is an open element.
@@ -34,12 +35,15 @@ type frame struct {
 	base  iri.Base
 	based bool
 	lang  string
+	dir   string  // its:dir
+	v12   bool    // rdf:version is 1.2: directions and triple terms count
 	subj  kg.Term // node, resource: subject of the properties inside
 	items int     // rdf:li so far
 
 	// Of a property element:
 	pred     string
-	reify    string // IRI of the statement, empty if it has no rdf:ID
+	reify    string  // IRI of the statement, empty if it has no rdf:ID
+	note     kg.Term // RDF 1.2: reifier, from rdf:annotation
 	datatype string
 	text     []byte
 	done     bool    // the statement is made
@@ -49,8 +53,10 @@ type frame struct {
 // grammar turns XML tokens into statements, one token at a time.
 type grammar struct {
 	src   *source
-	emit  func(s kg.Term, p string, o kg.Term)
+	out   func(s kg.Term, p string, o kg.Term)
 	stack []frame
+	// terms collects the statements inside each open parseType="Triple".
+	terms [][]kg.Term
 	outer frame // base and language outside the root
 	canon *canon
 	ids   map[uint64]struct{} // hashes of the IRIs that rdf:ID made
@@ -105,6 +111,7 @@ var (
 // syntax is the attributes of an element that the grammar knows.
 type syntax struct {
 	id, about, nodeID, resource, parseType, datatype *string
+	annotation, annotationNodeID                     *string
 	rest                                             []attribute // property attributes
 }
 
@@ -113,6 +120,7 @@ type syntax struct {
 func (g *grammar) attributes(e *element, f *frame) (s syntax, err error) {
 	outer := g.top()
 	f.base, f.based, f.lang, f.name = outer.base, outer.based, outer.lang, e.name
+	f.dir, f.v12 = outer.dir, outer.v12
 	for i := range e.attrs {
 		a := &e.attrs[i]
 		if a.prefix == "" {
@@ -142,10 +150,19 @@ func (g *grammar) attributes(e *element, f *frame) (s syntax, err error) {
 			}
 			continue
 		}
-		if a.space != kg.RDF {
-			if a.space+a.local == "" {
-				continue
+		if a.space == itsNS {
+			switch a.local {
+			case "version":
+			case "dir":
+				if f.dir = a.value; f.dir != "ltr" && f.dir != "rtl" {
+					return s, g.errorf("", "its:dir must be ltr or rtl, not %s", scan.Shown(a.value))
+				}
+			default:
+				return s, g.errorf("", "the attribute %s is not supported", a.name)
 			}
+			continue
+		}
+		if a.space != kg.RDF {
 			s.rest = append(s.rest, *a)
 			continue
 		}
@@ -163,6 +180,12 @@ func (g *grammar) attributes(e *element, f *frame) (s syntax, err error) {
 			s.parseType = v
 		case "datatype":
 			s.datatype = v
+		case "annotation":
+			s.annotation = v
+		case "annotationNodeID":
+			s.annotationNodeID = v
+		case "version":
+			f.v12 = strings.HasPrefix(a.value, "1.2")
 		case "RDF", "Description", "li", "aboutEach", "aboutEachPrefix", "bagID":
 			return s, g.errorf("", "rdf:%s may not be an attribute", a.local)
 		default:
@@ -174,9 +197,9 @@ func (g *grammar) attributes(e *element, f *frame) (s syntax, err error) {
 			return s, g.errorf("", "%s is no language tag", scan.Shown(f.lang))
 		}
 	}
-	for _, p := range []*string{s.id, s.nodeID} {
+	for _, p := range []*string{s.id, s.nodeID, s.annotationNodeID} {
 		if p != nil && !isNCName(*p) {
-			return s, g.errorf("use a letter or '_' first, then letters, digits, '-', '_', '.'", "rdf:ID and rdf:nodeID must be names, not %s", scan.Shown(*p))
+			return s, g.errorf("use a letter or '_' first, then letters, digits, '-', '_', '.'", "rdf:ID, rdf:nodeID and rdf:annotationNodeID must be names, not %s", scan.Shown(*p))
 		}
 	}
 	return s, nil
@@ -191,7 +214,7 @@ func (g *grammar) start(e element) error {
 			if err != nil {
 				return err
 			}
-			if s.id != nil || s.about != nil || s.nodeID != nil || s.resource != nil || s.parseType != nil || s.datatype != nil || len(s.rest) > 0 {
+			if s.id != nil || s.about != nil || s.nodeID != nil || s.resource != nil || s.parseType != nil || s.datatype != nil || s.annotation != nil || s.annotationNodeID != nil || len(s.rest) > 0 {
 				return g.errorf("", "rdf:RDF may have no attributes besides xml:base, xml:lang and namespaces")
 			}
 			f.kind = root
@@ -205,6 +228,12 @@ func (g *grammar) start(e element) error {
 	}
 	switch f := g.top(); f.kind {
 	case root, collection:
+		return g.node(e)
+	case triple:
+		if f.done {
+			return g.errorf("", "<%s> holds more than one node", f.name)
+		}
+		f.done = true
 		return g.node(e)
 	case property:
 		if f.done {
@@ -234,8 +263,8 @@ func (g *grammar) node(e element) error {
 	if err != nil {
 		return err
 	}
-	if s.resource != nil || s.parseType != nil || s.datatype != nil {
-		return g.errorf("", "rdf:resource, rdf:parseType and rdf:datatype belong to property elements, <%s> is a node", e.name)
+	if s.resource != nil || s.parseType != nil || s.datatype != nil || s.annotation != nil || s.annotationNodeID != nil {
+		return g.errorf("", "rdf:resource, rdf:parseType, rdf:datatype and rdf:annotation belong to property elements, <%s> is a node", e.name)
 	}
 	named := 0
 	if s.id != nil {
@@ -306,7 +335,7 @@ func (g *grammar) propertyAttributes(f *frame, attrs []attribute, subj kg.Term) 
 		if err != nil {
 			return err
 		}
-		g.emit(subj, p.Value, plain(a.value, f.lang))
+		g.emit(subj, p.Value, f.plain(a.value))
 	}
 	return nil
 }
@@ -341,9 +370,19 @@ func (g *grammar) property(e element) error {
 		}
 	}
 	switch {
+	case s.annotation != nil && s.annotationNodeID != nil:
+		return g.errorf("", "<%s> has both rdf:annotation and rdf:annotationNodeID", e.name)
+	case s.annotation != nil:
+		if f.note, err = g.iri(&f, *s.annotation); err != nil {
+			return err
+		}
+	case s.annotationNodeID != nil:
+		f.note = label(*s.annotationNodeID)
+	}
+	switch {
 	case s.parseType != nil:
 		if s.resource != nil || s.nodeID != nil || s.datatype != nil || len(s.rest) > 0 {
-			return g.errorf("", "besides rdf:parseType, the property element <%s> may only have rdf:ID", e.name)
+			return g.errorf("", "besides rdf:parseType, the property element <%s> may only have rdf:ID and rdf:annotation", e.name)
 		}
 		switch *s.parseType {
 		case "Resource":
@@ -353,6 +392,9 @@ func (g *grammar) property(e element) error {
 			f.subj = o
 		case "Collection":
 			f.kind = collection
+		case "Triple":
+			f.kind = triple
+			g.terms = append(g.terms, nil)
 		default:
 			// Anything else means Literal (section 7.2.20).
 			f.kind = literal
@@ -395,10 +437,25 @@ func (g *grammar) property(e element) error {
 	return nil
 }
 
-// statement makes the statement of a property element, and the four that
-// speak of it if it has an rdf:ID (section 7.3).
+// emit hands a statement over, or keeps it for the triple term around it.
+func (g *grammar) emit(s kg.Term, p string, o kg.Term) {
+	if n := len(g.terms); n > 0 {
+		// One too many is enough to know that it is wrong.
+		if len(g.terms[n-1]) <= 3 {
+			g.terms[n-1] = append(g.terms[n-1], s, kg.NewIRI(p), o)
+		}
+		return
+	}
+	g.out(s, p, o)
+}
+
+// statement makes the statement of a property element, the four that speak of
+// it if it has an rdf:ID (section 7.3), and the one of its annotation.
 func (g *grammar) statement(f *frame, o kg.Term) {
 	g.emit(f.subj, f.pred, o)
+	if f.note.Kind != kg.None {
+		g.emit(f.note, kg.RDF+"reifies", kg.NewTriple(f.subj, kg.NewIRI(f.pred), o))
+	}
 	if f.reify == "" {
 		return
 	}
@@ -432,10 +489,22 @@ func (g *grammar) end() error {
 	switch f.kind {
 	case property:
 		if !f.done {
-			g.statement(f, plain(string(f.text), f.lang))
+			g.statement(f, f.plain(string(f.text)))
 		}
 	case typed:
 		g.statement(f, kg.NewTyped(string(f.text), f.datatype))
+	case triple:
+		n := len(g.terms) - 1
+		spo := g.terms[n]
+		g.terms = g.terms[:n]
+		if !f.v12 {
+			// Before 1.2 there were no triple terms: nothing is said.
+			break
+		}
+		if len(spo) != 3 {
+			return g.errorf("", "<%s> must hold one node with one statement", f.name)
+		}
+		g.statement(f, kg.NewTriple(spo[0], spo[1], spo[2]))
 	case collection:
 		nothing := kg.NewIRI(kg.RDF + "nil")
 		if f.cell.Kind == kg.None {
@@ -476,11 +545,15 @@ func (g *grammar) inLiteral(tok any) error {
 	return nil
 }
 
-func plain(text, lang string) kg.Term {
-	if lang != "" {
-		return kg.NewLang(text, lang)
+// plain is a string with the language and direction in scope.
+func (f *frame) plain(text string) kg.Term {
+	switch {
+	case f.lang == "":
+		return kg.NewString(text)
+	case f.v12 && f.dir != "":
+		return kg.NewDirLang(text, f.lang, f.dir)
 	}
-	return kg.NewString(text)
+	return kg.NewLang(text, f.lang)
 }
 
 // newID resolves an rdf:ID, which may name only one thing.

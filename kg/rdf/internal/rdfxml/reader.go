@@ -13,7 +13,8 @@
 //
 // with rdf:nodeID for blank nodes, and rdf:datatype or xml:lang and a text
 // that starts with a dot, never empty, for literals. knakk decodes that, and
-// what was added is taken off behind it.
+// what was added is taken off behind it. Objects of RDF 1.2, which knakk has no
+// types for, wait in a queue while it decodes a stand-in.
 package rdfxml
 
 import (
@@ -73,7 +74,7 @@ func Read(ctx context.Context, r io.Reader, o Options) iter.Seq2[[]kg.TermQuad, 
 				yield(nil, err)
 				return
 			}
-			q, err := restore(t, o.Prefix)
+			q, err := f.restore(t, o.Prefix)
 			if err != nil {
 				yield(nil, err)
 				return
@@ -108,7 +109,8 @@ type front struct {
 	g       grammar
 	buf     []byte
 	off     int
-	written int // statements
+	written int       // statements
+	odd     []kg.Term // objects that a stand-in went to knakk for
 	err     error
 }
 
@@ -116,12 +118,13 @@ const (
 	plainStart = `<rdf:RDF xmlns:rdf="` + kg.RDF + `">`
 	plainEnd   = `</rdf:RDF>`
 	iriMark    = "i://"
+	standIn    = "t://object"
 	textMark   = "."
 )
 
 func newFront(r io.Reader, o Options) (*front, error) {
 	f := &front{ctx: context.Background(), buf: []byte(plainStart)}
-	f.g = grammar{src: newSource(r, o.File), emit: f.statement}
+	f.g = grammar{src: newSource(r, o.File), out: f.statement}
 	f.g.src.onPrefix = o.OnPrefix
 	if o.Base != "" {
 		b, ok := iri.NewBase(o.Base)
@@ -165,6 +168,9 @@ func (f *front) statement(s kg.Term, p string, o kg.Term) {
 	b = append(append(append(b, `"><`...), p[cut:]...), ` xmlns="`...)
 	b = append(escape(b, p[:cut]), '"')
 	switch {
+	case o.Kind == kg.Triple || o.Dir != "":
+		f.odd = append(f.odd, o)
+		b = append(b, ` rdf:resource="`+standIn+`">`...)
 	case o.Kind == kg.Blank:
 		b = append(append(append(b, ` rdf:nodeID="`...), o.Value...), `">`...)
 	case o.Kind == kg.IRI:
@@ -225,13 +231,29 @@ func escape(b []byte, s string) []byte {
 var errPlain = errors.New("rdfxml: knakk/rdf did not return the statement it was given")
 
 // restore takes off what the plain form adds.
-func restore(t knakk.Triple, prefix string) (q kg.TermQuad, err error) {
+func (f *front) restore(t knakk.Triple, prefix string) (q kg.TermQuad, err error) {
 	if q.S, err = restoreTerm(t.Subj, prefix); err != nil {
 		return q, err
 	}
 	q.P = kg.NewIRI(t.Pred.String())
+	if t.Obj.Type() == knakk.TermIRI && t.Obj.String() == standIn && len(f.odd) > 0 {
+		q.O = prefixed(f.odd[0], prefix)
+		f.odd = f.odd[1:]
+		return q, nil
+	}
 	q.O, err = restoreTerm(t.Obj, prefix)
 	return q, err
+}
+
+// prefixed puts the prefix before the blank node labels in a term.
+func prefixed(t kg.Term, prefix string) kg.Term {
+	switch t.Kind {
+	case kg.Blank:
+		t.Value = prefix + t.Value
+	case kg.Triple:
+		t = kg.NewTriple(prefixed(t.Spo[0], prefix), t.Spo[1], prefixed(t.Spo[2], prefix))
+	}
+	return t
 }
 
 func restoreTerm(t knakk.Term, prefix string) (kg.Term, error) {

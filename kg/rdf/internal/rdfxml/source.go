@@ -15,6 +15,7 @@ import (
 const (
 	xmlNS   = "http://www.w3.org/XML/1998/namespace"
 	xmlnsNS = "http://www.w3.org/2000/xmlns/"
+	itsNS   = "http://www.w3.org/2005/11/its"
 )
 
 // Bounds of what a document can make the reader hold.
