@@ -281,4 +281,3 @@ func (r *Result) describe(emit func([3]kg.ID) error) error {
 		}
 	}
 }
-

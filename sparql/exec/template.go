@@ -23,8 +23,8 @@ type Template struct {
 	rows   [][3]slot
 	nested []nestedSlot
 	blanks []string // labels of the template, made anew for every row
-	fresh  []kg.ID // this row's blank nodes
-	built  []kg.ID // this row's triple terms
+	fresh  []kg.ID  // this row's blank nodes
+	built  []kg.ID  // this row's triple terms
 	prefix string
 	count  int64
 }

@@ -113,7 +113,7 @@ func castToString(v Value) string {
 		return n.String()
 	}
 	if v.K == Bool {
-		return v.term().Value
+		return strconv.FormatBool(v.N != 0)
 	}
 	n, _ := v.Number()
 	return n.String()

@@ -88,7 +88,11 @@ func (c *Ctx) equal(a, b Value) tri {
 	}
 	// Literals whose value is not known may mean the same; those of known but
 	// different value spaces do not.
-	if a.K >= Other || b.K >= Other {
+	// A language-tagged string has no other spelling.
+	if a.K == Lang || b.K == Lang {
+		return no
+	}
+	if a.K == Other || b.K == Other || a.K == Ill || b.K == Ill {
 		return unknown
 	}
 	return no
