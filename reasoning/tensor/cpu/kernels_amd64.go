@@ -90,3 +90,21 @@ func expandQ4K(dst *float32, qs *byte, scales *float32)
 
 //go:noescape
 func expandQ6K(dst *float32, ql, qh *byte, scales *float32)
+
+//go:noescape
+func half3AVX2(k int, a *float32, lda int, b *uint16, ldb int, c *float32, ldc int, add bool)
+
+//go:noescape
+func half1AVX2(k int, a *float32, lda int, b *uint16, ldb int, c *float32, ldc int, add bool)
+
+//go:noescape
+func half3AVX512(k int, a *float32, lda int, b *uint16, ldb int, c *float32, ldc int, add bool)
+
+//go:noescape
+func single3AVX2(k int, a *float32, lda int, b *float32, ldb int, c *float32, ldc int, add bool)
+
+//go:noescape
+func single1AVX2(k int, a *float32, lda int, b *float32, ldb int, c *float32, ldc int, add bool)
+
+//go:noescape
+func single3AVX512(k int, a *float32, lda int, b *float32, ldb int, c *float32, ldc int, add bool)

@@ -36,3 +36,27 @@ func narrowF16(n int, dst *uint16, src *float32)             { panic("unreachabl
 func expandBF16(n int, dst *float32, src *byte)              { panic("unreachable") }
 func expandQ4K(dst *float32, qs *byte, scales *float32)      { panic("unreachable") }
 func expandQ6K(dst *float32, ql, qh *byte, scales *float32)  { panic("unreachable") }
+
+func half3AVX2(k int, a *float32, lda int, b *uint16, ldb int, c *float32, ldc int, add bool) {
+	panic("unreachable")
+}
+
+func half1AVX2(k int, a *float32, lda int, b *uint16, ldb int, c *float32, ldc int, add bool) {
+	panic("unreachable")
+}
+
+func half3AVX512(k int, a *float32, lda int, b *uint16, ldb int, c *float32, ldc int, add bool) {
+	panic("unreachable")
+}
+
+func single3AVX2(k int, a *float32, lda int, b *float32, ldb int, c *float32, ldc int, add bool) {
+	panic("unreachable")
+}
+
+func single1AVX2(k int, a *float32, lda int, b *float32, ldb int, c *float32, ldc int, add bool) {
+	panic("unreachable")
+}
+
+func single3AVX512(k int, a *float32, lda int, b *float32, ldb int, c *float32, ldc int, add bool) {
+	panic("unreachable")
+}
