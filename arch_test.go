@@ -60,7 +60,9 @@ const (
 	maxFileLines    = 800
 )
 
-var sizeExceptions = map[string]string{}
+var sizeExceptions = map[string]string{
+	"sparql/syntax": "the grammar, its tree and its printer are one recursion over the same nodes",
+}
 
 type pkg struct {
 	dir     string

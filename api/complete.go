@@ -10,7 +10,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/quaestor-kg/quaestor/kg"
-	"github.com/quaestor-kg/quaestor/sparql/syntax"
+	"github.com/quaestor-kg/quaestor/sparql/syntax/format"
 )
 
 // Completion is a list of what may stand at a position of a query text.
@@ -343,13 +343,13 @@ type Edit struct {
 var undeclared = regexp.MustCompile(`prefix "?([\pL\pN_.-]*):?"? `)
 
 // Parse checks a query's syntax and, if asked, formats it.
-func (s *Service) Parse(text string, format bool) *Parsed {
+func (s *Service) Parse(text string, layout bool) *Parsed {
 	p := &Parsed{OK: true, Errors: []ParseError{}}
 	q, err := s.opt.Engine.Prepare(text, "")
 	if err == nil {
 		p.Form = q.Form().String()
-		if format {
-			if p.Formatted, err = syntax.Format(text); err != nil {
+		if layout {
+			if p.Formatted, err = format.Text(text); err != nil {
 				p.Formatted = ""
 			}
 		}

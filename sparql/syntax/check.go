@@ -6,56 +6,57 @@ func (p *parser) check(q *Query) {
 	if q.Form != Select {
 		return
 	}
-	inPattern := map[string]bool{}
+	visible := map[string]bool{} // in scope at the SELECT clause
 	if q.Where != nil {
-		inPattern = visible(q.Where.Elems)
+		addVisible(q.Where, visible)
+	}
+	if q.Aggregate {
+		visible = p.checkKeys(q, visible)
 	}
 	named := map[string]bool{}
 	for _, x := range q.Project {
-		if x.Expr == nil {
-			named[x.Var.Name] = true
-			continue
-		}
-		if inPattern[x.Var.Name] {
-			p.failHint(x.Var.Pos, "choose another name", "AS ?%s: the pattern uses this variable already", x.Var.Name)
-		}
-		if named[x.Var.Name] {
+		switch {
+		case x.Expr == nil:
+			if q.Aggregate && !visible[x.Var.Name] && !named[x.Var.Name] {
+				p.failHint(x.Var.Pos, "add it to GROUP BY, or aggregate it, as in (SAMPLE(?"+x.Var.Name+") AS ?x)", "?%s is neither grouped nor aggregated", x.Var.Name)
+			}
+		case visible[x.Var.Name]:
+			p.failHint(x.Var.Pos, "choose another name", "AS ?%s: the variable is in use already", x.Var.Name)
+		case named[x.Var.Name]:
 			p.failHint(x.Var.Pos, "choose another name", "AS ?%s: the column exists already", x.Var.Name)
+		case q.Aggregate:
+			p.checkGrouped(x.Expr, func(name string) bool { return visible[name] || named[name] })
 		}
 		named[x.Var.Name] = true
 	}
-	if !q.Aggregate {
-		return
-	}
+}
+
+// checkKeys checks GROUP BY and returns the variables that it leaves in scope.
+func (p *parser) checkKeys(q *Query, visible map[string]bool) map[string]bool {
 	if q.Star {
 		p.failHint(q.Pos, "name the columns", "SELECT * cannot be grouped")
 	}
 	keys := map[string]bool{}
 	for _, k := range q.GroupBy {
-		if k.As != nil {
+		switch v, ok := k.Expr.(*Var); {
+		case k.As != nil:
+			if visible[k.As.Name] || keys[k.As.Name] {
+				p.failHint(k.As.Pos, "choose another name", "GROUP BY ... AS ?%s: the variable is in use already", k.As.Name)
+			}
 			keys[k.As.Name] = true
-		} else if v, ok := k.Expr.(*Var); ok {
+		case ok:
 			keys[v.Name] = true
 		}
 	}
-	for _, x := range q.Project {
-		if x.Expr == nil {
-			if !keys[x.Var.Name] {
-				p.failHint(x.Var.Pos, "add it to GROUP BY, or aggregate it, as in (SAMPLE(?"+x.Var.Name+") AS ?x)", "?%s is neither grouped nor aggregated", x.Var.Name)
-			}
-			continue
-		}
-		p.checkGrouped(x.Expr, keys)
-		keys[x.Var.Name] = true
-	}
+	return keys
 }
 
 // checkGrouped fails at a variable that is neither a key nor inside an
 // aggregate.
-func (p *parser) checkGrouped(e Expr, keys map[string]bool) {
+func (p *parser) checkGrouped(e Expr, keys func(string) bool) {
 	switch e := e.(type) {
 	case *Var:
-		if !keys[e.Name] {
+		if !keys(e.Name) {
 			p.failHint(e.Pos, "add it to GROUP BY, or aggregate it", "?%s is neither grouped nor aggregated", e.Name)
 		}
 	case *TripleTerm:
@@ -79,7 +80,7 @@ func (p *parser) checkGrouped(e Expr, keys map[string]bool) {
 	}
 }
 
-func (p *parser) checkAll(list []Expr, keys map[string]bool) {
+func (p *parser) checkAll(list []Expr, keys func(string) bool) {
 	for _, e := range list {
 		p.checkGrouped(e, keys)
 	}

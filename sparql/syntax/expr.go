@@ -72,6 +72,10 @@ var comparisons = map[string]BinaryOp{"=": Eq, "!=": Ne, "<": Lt, ">": Gt, "<=":
 func (p *parser) relation() Expr {
 	at := p.tok.Pos
 	l := p.sum()
+	if p.tok.Kind == lex.IRIRef {
+		// In "?a<?b&&?c>?d" the longest token is an IRI.
+		p.failHint(p.tok.Pos, "if < is an operator, write a blank after it", "unexpected IRI %s", p.text[p.tok.Pos.Offset:p.tok.End])
+	}
 	if p.tok.Kind == lex.Punct {
 		if op, ok := comparisons[p.tok.Value]; ok {
 			p.next()
@@ -113,7 +117,8 @@ func (p *parser) exprList() []Expr {
 func (p *parser) sum() Expr {
 	at := p.tok.Pos
 	l := p.product(p.unary())
-	for {
+	for n := 0; ; n++ {
+		p.chain(n)
 		switch {
 		case p.take("+"):
 			l = &Binary{at, Add, l, p.product(p.unary())}
@@ -136,7 +141,8 @@ func (p *parser) sum() Expr {
 
 func (p *parser) product(l Expr) Expr {
 	at := l.Position()
-	for {
+	for n := 0; ; n++ {
+		p.chain(n)
 		switch {
 		case p.take("*"):
 			l = &Binary{at, Mul, l, p.unary()}
@@ -151,10 +157,10 @@ func (p *parser) product(l Expr) Expr {
 func (p *parser) unary() Expr {
 	defer p.deeper()()
 	at := p.tok.Pos
-	for _, op := range []string{"!", "+", "-"} {
-		if p.take(op) {
-			return &Unary{at, op[0], p.unary()}
-		}
+	if p.is("!") || p.is("+") || p.is("-") {
+		op := p.tok.Value[0]
+		p.next()
+		return &Unary{at, op, p.unary()}
 	}
 	return p.primary()
 }
@@ -170,12 +176,7 @@ func (p *parser) primary() Expr {
 	case p.isLiteral():
 		return p.literal()
 	case p.is("<<("):
-		r := &triplesReader{parser: p}
-		save := p.noBlanks
-		p.noBlanks = "a triple term in an expression has no blank nodes"
-		t := r.tripleTerm()
-		p.noBlanks = save
-		return t
+		return p.exprTriple()
 	case p.isIRI(), p.tok.Kind == lex.Word:
 		if e, ok := p.call(); ok {
 			return e

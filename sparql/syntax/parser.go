@@ -1,24 +1,29 @@
 package syntax
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/quaestor-kg/quaestor/kg"
-	"github.com/quaestor-kg/quaestor/sparql/syntax/iri"
+	"github.com/quaestor-kg/quaestor/kg/rdf/iri"
 	"github.com/quaestor-kg/quaestor/sparql/syntax/lex"
 )
 
 // Limits of what is read, so that no text exhausts the stack or the memory.
 const (
-	MaxDepth = 256      // nesting of groups, expressions, paths and collections
-	MaxText  = 16 << 20 // bytes
+	MaxDepth  = 256      // nesting of groups, expressions, paths and collections
+	MaxChain  = 10_000   // elements of a group, operands of a chain of operators
+	MaxQuery  = 1 << 20  // bytes of a query
+	MaxUpdate = 16 << 20 // bytes of an update, which may carry data
+
+	maxPrefixes = 2000
 )
 
 // ParseQuery reads a query. Relative IRIs are resolved against base, which may
 // be empty. Errors are *Error.
 func ParseQuery(text, base string) (q *Query, err error) {
-	p, err := newParser(text, base)
+	p, err := newParser(text, base, MaxQuery)
 	if err != nil {
 		return nil, err
 	}
@@ -31,43 +36,13 @@ func ParseQuery(text, base string) (q *Query, err error) {
 
 // ParseUpdate reads a sequence of update operations; see ParseQuery.
 func ParseUpdate(text, base string) (u *Update, err error) {
-	p, err := newParser(text, base)
+	p, err := newParser(text, base, MaxUpdate)
 	if err != nil {
 		return nil, err
 	}
 	defer p.rescue(&err)
 	p.next()
 	return p.update(), nil
-}
-
-// Format lays a query or update out anew. A text with comments is returned as
-// it is, since the tree does not hold them.
-func Format(text string) (string, error) {
-	if hasComments(text) {
-		return text, nil
-	}
-	q, err := ParseQuery(text, "")
-	if err == nil {
-		return q.String(), nil
-	}
-	if u, uerr := ParseUpdate(text, ""); uerr == nil {
-		return u.String(), nil
-	}
-	return "", err
-}
-
-func hasComments(text string) bool {
-	l := lex.New(text)
-	l.Comments = true
-	for {
-		t, err := l.Next()
-		switch {
-		case err != nil || t.Kind == lex.EOF:
-			return false
-		case t.Kind == lex.Comment:
-			return true
-		}
-	}
 }
 
 // parser reads one text by recursive descent. Errors travel as panics of
@@ -77,6 +52,11 @@ type parser struct {
 	lx   *lex.Lexer
 	tok  lex.Token
 	pro  Prologue
+	// prefixes finds the places in pro.Prefixes; shared is set while operations
+	// of an update hold that slice too.
+	prefixes   map[string]int
+	redeclared int
+	shared     bool
 
 	depth int
 	fresh int // blank nodes made so far
@@ -93,16 +73,16 @@ type parser struct {
 	aggSeen  bool
 }
 
-func newParser(text, base string) (*parser, error) {
-	if len(text) > MaxText {
-		e := lex.Errorf(Pos{Line: 1, Col: 1}, "the text has %d bytes; at most %d are read", len(text), MaxText)
+func newParser(text, base string, limit int) (*parser, error) {
+	if len(text) > limit {
+		e := lex.Errorf(Pos{Line: 1, Col: 1}, "the text has %d bytes; at most %d are read", len(text), limit)
 		e.Hint = "split it, or load data with the load command"
 		return nil, e
 	}
 	if i := invalidUTF8(text); i >= 0 {
 		return nil, lex.Errorf(lex.PosOf(text, i), "the text is not valid UTF-8")
 	}
-	return &parser{text: text, lx: lex.New(text), pro: Prologue{Base: base}, written: map[string]int{}}, nil
+	return &parser{text: text, lx: lex.New(text), pro: Prologue{Base: base}, prefixes: map[string]int{}, written: map[string]int{}}, nil
 }
 
 func invalidUTF8(s string) int {
@@ -145,8 +125,41 @@ func (p *parser) unexpected(expected ...string) {
 	if p.tok.Is("<") {
 		e.Hint = p.lx.WhyNoIRI()
 	}
+	if p.tok.Kind == lex.Word {
+		e.Hint = likely(p.tok.Value, expected)
+	}
 	e.Expected = expected
 	panic(e)
+}
+
+// likely returns a hint if a word is nearly one of the expected keywords.
+func likely(word string, expected []string) string {
+	word = strings.ToUpper(word)
+	for _, x := range expected {
+		if len(x) > 2 && x == strings.ToUpper(x) && near(word, x) {
+			return "did you mean " + x + "?"
+		}
+	}
+	return ""
+}
+
+// near reports whether one letter more, less, changed or swapped with its
+// neighbour makes a into b.
+func near(a, b string) bool {
+	i := 0
+	for i < len(a) && i < len(b) && a[i] == b[i] {
+		i++
+	}
+	a, b = a[i:], b[i:]
+	switch {
+	case len(a) == len(b) && len(a) > 0:
+		return a[1:] == b[1:] || len(a) > 1 && a[0] == b[1] && a[1] == b[0] && a[2:] == b[2:]
+	case len(a) == len(b)+1:
+		return a[1:] == b
+	case len(a)+1 == len(b):
+		return a == b[1:]
+	}
+	return false
 }
 
 func (p *parser) next() {
@@ -179,6 +192,13 @@ func (p *parser) deeper() func() {
 		p.fail(p.tok.Pos, "nested more than %d levels deep", MaxDepth)
 	}
 	return func() { p.depth-- }
+}
+
+// chain guards a list that becomes a deep tree later on.
+func (p *parser) chain(n int) {
+	if n > MaxChain {
+		p.fail(p.tok.Pos, "more than %d elements or operands in a row", MaxChain)
+	}
 }
 
 func (p *parser) is(punct string) bool { return p.tok.Is(punct) }
@@ -235,12 +255,12 @@ func (p *parser) prologue() {
 			if p.tok.Kind != lex.PName || !strings.HasSuffix(p.tok.Value, ":") || strings.Count(p.tok.Value, ":") != 1 {
 				p.unexpected("a prefix such as ex:")
 			}
-			name := strings.TrimSuffix(p.tok.Value, ":")
+			at, name := p.tok.Pos, strings.TrimSuffix(p.tok.Value, ":")
 			p.next()
 			if p.tok.Kind != lex.IRIRef {
 				p.unexpected("an IRI in <>")
 			}
-			p.declare(name, iri.Resolve(p.pro.Base, p.tok.Value))
+			p.declare(at, name, iri.Resolve(p.pro.Base, p.tok.Value))
 			p.next()
 		case p.isWord("VERSION"):
 			p.next()
@@ -255,33 +275,40 @@ func (p *parser) prologue() {
 	}
 }
 
-func (p *parser) declare(name, to string) {
-	// Earlier nodes of an update keep the list they saw: never change it in place.
-	list := make([]Prefix, 0, len(p.pro.Prefixes)+1)
-	replaced := false
-	for _, x := range p.pro.Prefixes {
-		if x.Name == name {
-			x.IRI, replaced = to, true
+// declare adds a prefix or changes what it stands for. The operations of an
+// update hold the list as it was at their place, so it is copied before a
+// change; the limits keep those copies small.
+func (p *parser) declare(at Pos, name, to string) {
+	i, again := p.prefixes[name]
+	if !again {
+		if len(p.pro.Prefixes) == maxPrefixes {
+			p.fail(at, "more than %d prefixes", maxPrefixes)
 		}
-		list = append(list, x)
+		p.prefixes[name] = len(p.pro.Prefixes)
+		p.pro.Prefixes = append(p.pro.Prefixes, Prefix{name, to})
+		return
 	}
-	if !replaced {
-		list = append(list, Prefix{name, to})
+	if p.redeclared++; p.redeclared > maxPrefixes {
+		p.fail(at, "prefixes are declared again more than %d times", maxPrefixes)
 	}
-	p.pro.Prefixes = list
+	if p.shared {
+		p.pro.Prefixes = slices.Clone(p.pro.Prefixes)
+		p.shared = false
+	}
+	p.pro.Prefixes[i].IRI = to
 }
 
 // expand resolves a prefixed name.
 func (p *parser) expand(t lex.Token) string {
 	name, local, _ := strings.Cut(t.Value, ":")
-	for _, x := range p.pro.Prefixes {
-		if x.Name == name {
-			return x.IRI + lex.Unescape(local)
-		}
+	if i, ok := p.prefixes[name]; ok {
+		return p.pro.Prefixes[i].IRI + lex.Unescape(local)
 	}
 	e := lex.Errorf(t.Pos, "prefix %q is not declared", name+":")
-	if to, ok := iri.WellKnown(name); ok {
-		e.Hint = "did you mean PREFIX " + name + ": <" + to + ">"
+	if to, ok := WellKnownPrefix(name); ok {
+		e.Hint = "add PREFIX " + name + ": <" + to + ">"
+	} else {
+		e.Hint = "add PREFIX " + name + ": <...> before the query"
 	}
 	panic(e)
 }
@@ -361,10 +388,15 @@ func (p *parser) blank() *Const {
 	return &Const{t.Pos, kg.NewBlank(t.Value)}
 }
 
-// number reads a number token into a literal.
+// numberTerm makes a literal of a number token.
 func numberTerm(kind lex.Kind, lexical string) kg.Term {
-	dt := map[lex.Kind]string{lex.Integer: "integer", lex.Decimal: "decimal", lex.Double: "double"}[kind]
-	return kg.NewTyped(lexical, kg.XSD+dt)
+	switch kind {
+	case lex.Integer:
+		return kg.NewTyped(lexical, kg.XSD+"integer")
+	case lex.Decimal:
+		return kg.NewTyped(lexical, kg.XSD+"decimal")
+	}
+	return kg.NewTyped(lexical, kg.XSD+"double")
 }
 
 func (p *parser) isNumber() bool {
@@ -429,7 +461,7 @@ func (p *parser) integer() int64 {
 // ParseTerm reads one term in SPARQL syntax with absolute IRIs: <iri>, a
 // literal, a number, a boolean, a blank node label or a triple term.
 func ParseTerm(text string) (t kg.Term, err error) {
-	p, err := newParser(text, "")
+	p, err := newParser(text, "", MaxQuery)
 	if err != nil {
 		return kg.Term{}, err
 	}

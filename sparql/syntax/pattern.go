@@ -19,8 +19,10 @@ func (p *parser) group() *Group {
 		return g
 	}
 	p.newScope()
+	scope := groupScope{group: g}
 	for !p.is("}") {
-		e := p.element(g)
+		p.chain(len(g.Elems))
+		e := p.element(&scope)
 		if e == nil {
 			p.unexpected("a pattern", `"}"`)
 		}
@@ -42,6 +44,25 @@ func (p *parser) group() *Group {
 	return g
 }
 
+// groupScope knows the variables in scope after the elements of a group so
+// far, each of which it visits once.
+type groupScope struct {
+	group *Group
+	seen  map[string]bool
+	done  int
+}
+
+func (s *groupScope) has(name string) bool {
+	if s.seen == nil {
+		s.seen = map[string]bool{}
+	}
+	for _, e := range s.group.Elems[s.done:] {
+		addVisible(e, s.seen)
+	}
+	s.done = len(s.group.Elems)
+	return s.seen[name]
+}
+
 // newScope begins another scope of blank node labels and returns the old one.
 func (p *parser) newScope() int {
 	old := p.scope
@@ -51,7 +72,7 @@ func (p *parser) newScope() int {
 }
 
 // element reads one element of a group, or nil.
-func (p *parser) element(g *Group) Pattern {
+func (p *parser) element(g *groupScope) Pattern {
 	at := p.tok.Pos
 	switch {
 	case p.startsTriples():
@@ -63,6 +84,7 @@ func (p *parser) element(g *Group) Pattern {
 		}
 		u := &Union{at, []*Group{first}}
 		for p.takeWord("UNION") {
+			p.chain(len(u.Groups))
 			u.Groups = append(u.Groups, p.group())
 		}
 		return u
@@ -85,7 +107,7 @@ func (p *parser) element(g *Group) Pattern {
 		p.wantWord("AS")
 		v := p.variable()
 		p.want(")")
-		if visible(g.Elems)[v.Name] {
+		if g.has(v.Name) {
 			p.failHint(v.Pos, "choose another name", "BIND assigns ?%s, which the group uses before", v.Name)
 		}
 		return &Bind{at, e, v}
@@ -177,16 +199,8 @@ func (p *parser) dataTriple() kg.Term {
 	return kg.NewTriple(s, pr, o)
 }
 
-// visible are the variables in scope after the elements (SPARQL 1.1, section
+// addVisible adds the variables in scope after an element (SPARQL 1.1, section
 // 18.2.1).
-func visible(elems []Pattern) map[string]bool {
-	set := map[string]bool{}
-	for _, e := range elems {
-		addVisible(e, set)
-	}
-	return set
-}
-
 func addVisible(e Pattern, set map[string]bool) {
 	switch e := e.(type) {
 	case *Triples:

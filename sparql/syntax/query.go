@@ -267,8 +267,16 @@ func (q *Query) Columns() []string {
 		}
 		return names
 	}
-	if q.Where == nil {
-		return nil
+	set := map[string]bool{}
+	var all Group
+	if q.Where != nil {
+		all.Elems = q.Where.Elems
 	}
-	return mentioned(q.Where, visible(q.Where.Elems))
+	if q.Values != nil {
+		all.Elems = append(all.Elems[:len(all.Elems):len(all.Elems)], q.Values)
+	}
+	for _, e := range all.Elems {
+		addVisible(e, set)
+	}
+	return mentioned(&all, set)
 }

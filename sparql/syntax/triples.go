@@ -144,19 +144,34 @@ func (r *triplesReader) tripleTerm() *TripleTerm {
 	t := &TripleTerm{Pos: r.tok.Pos}
 	r.want("<<(")
 	t.S = r.term()
-	r.noLiteral(t.S)
 	t.P = r.plainVerb()
 	t.O = r.term()
 	r.want(")>>")
 	return t
 }
 
-func (r *triplesReader) noLiteral(s TermNode) {
-	if c, ok := s.(*Const); ok && c.Term.Kind == kg.Literal {
-		r.fail(c.Pos, "a literal cannot be the subject of a triple term")
+// exprTriple reads a triple term of an expression, whose subject is an IRI or
+// a variable.
+func (p *parser) exprTriple() *TripleTerm {
+	save := p.noBlanks
+	p.noBlanks = "a triple term in an expression has no blank nodes"
+	defer func() { p.noBlanks = save }()
+	t := (&triplesReader{parser: p}).tripleTerm()
+	p.checkSubject(t)
+	return t
+}
+
+func (p *parser) checkSubject(t *TripleTerm) {
+	switch s := t.S.(type) {
+	case *Const:
+		if s.Term.Kind == kg.Literal {
+			p.fail(s.Pos, "a literal cannot be the subject of a triple term")
+		}
+	case *TripleTerm:
+		p.fail(s.Pos, "a triple term cannot be the subject of a triple term")
 	}
-	if t, ok := s.(*TripleTerm); ok {
-		r.fail(t.Pos, "a triple term cannot be the subject of a triple term")
+	if o, ok := t.O.(*TripleTerm); ok {
+		p.checkSubject(o)
 	}
 }
 
@@ -189,7 +204,6 @@ func (r *triplesReader) reified() TermNode {
 		return r.term()
 	}
 	t.S = member()
-	r.noLiteral(t.S)
 	t.P = r.plainVerb()
 	t.O = member()
 	var id TermNode

@@ -1,7 +1,7 @@
 package syntax
 
 import (
-	"maps"
+	"slices"
 
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/sparql/syntax/lex"
@@ -10,7 +10,9 @@ import (
 // update reads operations separated by ";".
 func (p *parser) update() *Update {
 	u := &Update{Pos: p.tok.Pos}
-	used := map[string]bool{} // blank node labels of earlier operations
+	// A label may stand in one INSERT DATA and in one WHERE clause of a request
+	// (SPARQL 1.1 Query, section 19.6); those of templates are their own.
+	inserted, matched := map[string]bool{}, map[string]bool{}
 	for {
 		p.prologue()
 		if p.tok.Kind == lex.EOF {
@@ -18,14 +20,24 @@ func (p *parser) update() *Update {
 		}
 		clear(p.written)
 		at := p.tok.Pos
-		u.Operations = append(u.Operations, p.operation())
+		op := p.operation()
+		u.Operations = append(u.Operations, op)
+		p.pro.Prefixes = slices.Clip(p.pro.Prefixes)
 		u.Prologues = append(u.Prologues, p.pro)
+		p.shared = true
+		var used map[string]bool
+		switch op.(type) {
+		case *InsertData:
+			used = inserted
+		case *Modify:
+			used = matched
+		default:
+			clear(p.written)
+		}
 		for label := range p.written {
 			if used[label] {
-				p.fail(at, "blank node _:%s is used in an earlier operation too", label)
+				p.failHint(at, "choose another label", "blank node _:%s is used in an earlier operation too", label)
 			}
-		}
-		for label := range maps.Keys(p.written) {
 			used[label] = true
 		}
 		if !p.take(";") {
@@ -117,11 +129,6 @@ func (p *parser) modify(at Pos) *Modify {
 		m.HasInsert = true
 		m.Insert = p.quadBlock("", "")
 		// The labels of the template are apart from those of the pattern.
-		defer func(labels map[string]int) {
-			for l, s := range labels {
-				p.written[l] = s
-			}
-		}(maps.Clone(p.written))
 		clear(p.written)
 	}
 	if !m.HasDelete && !m.HasInsert {

@@ -1,4 +1,4 @@
-package iri
+package syntax
 
 import "slices"
 
@@ -54,13 +54,13 @@ var wellKnown = map[string]string{
 	"xsd":       "http://www.w3.org/2001/XMLSchema#",
 }
 
-// WellKnown returns the namespace a prefix usually stands for.
-func WellKnown(prefix string) (string, bool) {
+// WellKnownPrefix returns the namespace a prefix usually stands for.
+func WellKnownPrefix(prefix string) (string, bool) {
 	ns, ok := wellKnown[prefix]
 	return ns, ok
 }
 
-// WellKnownPrefixes returns the names that WellKnown knows, sorted.
+// WellKnownPrefixes returns the names that WellKnownPrefix knows, sorted.
 func WellKnownPrefixes() []string {
 	names := make([]string, 0, len(wellKnown))
 	for n := range wellKnown {
