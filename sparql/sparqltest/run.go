@@ -186,6 +186,12 @@ func evaluate(ctx context.Context, e *sparql.Engine, st kg.Store, text, base str
 		return nil, err
 	}
 	defer res.Close()
+	return drain(res, -1)
+}
+
+// drain reads a result to its end; more than limit rows, if that is not
+// negative, are ErrTooLarge.
+func drain(res *sparql.Result, limit int) (*Outcome, error) {
 	o := &Outcome{Form: res.Form, Boolean: res.Boolean}
 	switch res.Form {
 	case sparql.Select:
@@ -194,12 +200,18 @@ func evaluate(ctx context.Context, e *sparql.Engine, st kg.Store, text, base str
 			if err != nil {
 				return nil, err
 			}
+			if len(o.Table.Rows) == limit {
+				return nil, ErrTooLarge
+			}
 			o.Table.Rows = append(o.Table.Rows, append([]kg.Term(nil), row...))
 		}
 	case sparql.Construct, sparql.Describe:
 		for q, err := range res.Quads() {
 			if err != nil {
 				return nil, err
+			}
+			if len(o.Graph) == limit {
+				return nil, ErrTooLarge
 			}
 			o.Graph = append(o.Graph, q)
 		}

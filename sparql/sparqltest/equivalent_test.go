@@ -1,0 +1,133 @@
+package sparqltest_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"iter"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/kg/mem"
+	"github.com/quaestor-kg/quaestor/sparql/sparqltest"
+	"github.com/quaestor-kg/quaestor/sparql/syntax"
+)
+
+var (
+	queries = flag.Int("queries", 0, "random queries to compare; 0: 10000, or 1000 with -short")
+	seed    = flag.Uint64("seed", 1, "seed of the random queries")
+)
+
+func quadSeq(quads []kg.TermQuad) iter.Seq2[kg.TermQuad, error] {
+	return func(yield func(kg.TermQuad, error) bool) {
+		for _, q := range quads {
+			if !yield(q, nil) {
+				return
+			}
+		}
+	}
+}
+
+func memWith(t *testing.T, quads []kg.TermQuad) kg.Store {
+	t.Helper()
+	st := mem.New()
+	if _, err := st.Load(context.Background(), quadSeq(quads)); err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
+// TestGenerate checks that random queries parse, and that together they use
+// all of the language that they are meant to cover.
+func TestGenerate(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 7))
+	var all strings.Builder
+	for i := range 2000 {
+		q := sparqltest.Generate(r, sparqltest.NewVocabulary(i%2 == 0, i%4 < 2))
+		tree, err := syntax.ParseQuery(q, "")
+		if err != nil {
+			t.Fatalf("%v\n%s", err, q)
+		}
+		again, err := syntax.ParseQuery(tree.String(), "")
+		if err != nil || !syntax.Equal(tree, again) {
+			t.Fatalf("printed form parses to another tree (%v):\n%s\n%s", err, q, tree)
+		}
+		all.WriteString(q)
+	}
+	for _, word := range []string{"OPTIONAL", "UNION", "MINUS", "FILTER", "BIND", "VALUES", "GRAPH ?", "GRAPH <", "EXISTS", "NOT EXISTS",
+		"GROUP BY", "HAVING", "ORDER BY", "LIMIT", "OFFSET", "DISTINCT", "COUNT", "SUM", "AVG", "MIN", "MAX", "ASK", "CONSTRUCT", "FROM NAMED",
+		")+", ")*", ")?", "^(", "!(", "{ SELECT", "REGEX", "COALESCE", "IF(", "UNDEF"} {
+		if !strings.Contains(all.String(), word) {
+			t.Errorf("no query has %q", word)
+		}
+	}
+}
+
+// TestEquivalence compares the optimising engine with the plain one on random
+// data and queries.
+func TestEquivalence(t *testing.T) {
+	n := *queries
+	switch {
+	case n > 0:
+	case testing.Short():
+		n = 1000
+	default:
+		n = 10000
+	}
+	const perData = 100
+	large := 0
+	for i := 0; i < n; i += perData {
+		r := rand.New(rand.NewPCG(*seed, uint64(i)))
+		v := sparqltest.NewVocabulary(r.IntN(2) == 0, r.IntN(2) == 0)
+		quads := v.Data(r, 5+r.IntN(60))
+		fast, slow := memWith(t, quads), memWith(t, quads)
+		for range min(perData, n-i) {
+			q := sparqltest.Generate(r, v)
+			err := sparqltest.Equivalent(context.Background(), q, fast, slow)
+			if errors.Is(err, sparqltest.ErrTooLarge) {
+				large++
+				continue
+			}
+			if err != nil {
+				report(t, q, quads, err)
+			}
+		}
+	}
+	if large > n/10 {
+		t.Errorf("%d of %d queries had too large results to compare", large, n)
+	}
+	t.Logf("%d queries compared, %d too large", n-large, large)
+}
+
+// report makes a failing query and its data small before it shows them.
+func report(t *testing.T, q string, quads []kg.TermQuad, err error) {
+	t.Helper()
+	var diff *sparqltest.Difference
+	if !errors.As(err, &diff) {
+		t.Fatal(err)
+	}
+	differs := func(q string, quads []kg.TermQuad) bool {
+		var d *sparqltest.Difference
+		if errors.As(sparqltest.Equivalent(context.Background(), q, memWith(t, quads), memWith(t, quads)), &d) {
+			diff = d
+			return true
+		}
+		return false
+	}
+	for i := 0; i < len(quads); {
+		less := append(append([]kg.TermQuad(nil), quads[:i]...), quads[i+1:]...)
+		if differs(q, less) {
+			quads = less
+		} else {
+			i++
+		}
+	}
+	sparqltest.Shrink(q, func(s string) bool { return differs(s, quads) })
+	var data strings.Builder
+	for _, q := range quads {
+		data.WriteString(strings.Join(strings.Fields(q.S.String()+" "+q.P.String()+" "+q.O.String()+" "+q.G.String()), " ") + " .\n")
+	}
+	t.Fatalf("%v\ndata:\n%s", diff, data.String())
+}
