@@ -16,6 +16,7 @@ type Writer struct {
 	format Format
 	enc    encoder
 	buf    []byte
+	q      kg.TermQuad // the statement in work: here it need not escape to the heap
 	err    error
 }
 
@@ -32,10 +33,11 @@ type encoder interface {
 // the graph first.
 func NewWriter(w io.Writer, f Format, prefixes map[string]string) *Writer {
 	x := &Writer{w: bufio.NewWriterSize(w, 64<<10), format: f}
-	n, err := newNames(prefixes)
-	if err != nil {
-		x.err = err
-		return x
+	var n *names
+	if f > NQuads {
+		if n, x.err = newNames(prefixes); x.err != nil {
+			return x
+		}
 	}
 	switch f {
 	case NTriples, NQuads:
@@ -57,10 +59,11 @@ func (x *Writer) Write(q kg.TermQuad) error {
 	if x.err != nil {
 		return x.err
 	}
-	if x.err = x.check(&q); x.err != nil {
+	x.q = q
+	if x.err = x.check(&x.q); x.err != nil {
 		return x.err
 	}
-	b, err := x.enc.quad(x.buf, &q)
+	b, err := x.enc.quad(x.buf, &x.q)
 	if err != nil {
 		x.err = err
 		return err
@@ -87,7 +90,7 @@ func (x *Writer) check(q *kg.TermQuad) error {
 	case q.G.Kind == kg.Literal || q.G.Kind == kg.Triple:
 		return bad("graph", q.G)
 	}
-	for _, t := range []*kg.Term{&q.S, &q.O, &q.G} {
+	for _, t := range [...]*kg.Term{&q.S, &q.O, &q.G} {
 		if err := checkTerm(t); err != nil {
 			return err
 		}

@@ -3,10 +3,10 @@ package rdf
 import (
 	"fmt"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/kg/rdf/internal/scan"
 )
 
 // elements writes RDF/XML: one rdf:Description for each run of statements
@@ -14,8 +14,9 @@ import (
 type elements struct {
 	*names
 	s      kg.Term
-	open   bool // an rdf:Description is open
-	closed bool // end was called
+	open   bool           // an rdf:Description is open
+	closed bool           // end was called
+	cuts   map[string]int // lengths of the namespaces of predicates
 }
 
 func (x *elements) begin(b []byte) []byte {
@@ -32,7 +33,7 @@ func (x *elements) begin(b []byte) []byte {
 }
 
 func isXMLPrefix(p string) bool {
-	return isNCName(p) && !(len(p) >= 3 && strings.EqualFold(p[:3], "xml"))
+	return scan.IsNCName(p) && !(len(p) >= 3 && strings.EqualFold(p[:3], "xml"))
 }
 
 func (x *elements) quad(b []byte, q *kg.TermQuad) ([]byte, error) {
@@ -130,11 +131,10 @@ func (x *elements) end(b []byte) []byte {
 	return append(b, "</rdf:RDF>\n"...)
 }
 
-// appendNode writes the attribute that names a node. Blank node labels get a
-// letter in front, for they may start with a digit.
+// appendNode writes the attribute that names a node.
 func appendNode(b []byte, t *kg.Term, attr string) ([]byte, error) {
 	if t.Kind == kg.Blank {
-		return append(append(append(b, "rdf:nodeID=\"n"...), t.Value...), '"'), nil
+		return append(append(append(b, "rdf:nodeID=\""...), scan.XMLLabel(t.Value)...), '"'), nil
 	}
 	if strings.ContainsFunc(t.Value, notXML) {
 		return b, fmt.Errorf("rdf: XML cannot hold %s", t)
@@ -153,45 +153,39 @@ var syntaxNames = map[string]bool{
 // property splits the IRI of a predicate so that the second part is an XML
 // name without a colon.
 func (x *elements) property(iri string) (ns, local string, err error) {
-	cut := strings.LastIndexAny(iri, "/#:") + 1
-	if !isNCName(iri[cut:]) {
-		// The longest end that is a name.
-		cut = len(iri)
-		for i := len(iri); i > 0; {
-			r, n := utf8.DecodeLastRuneInString(iri[:i])
-			if !isNameChar(r) {
-				break
-			}
-			if i -= n; isNameStart(r) {
-				cut = i
-			}
+	cut, ok := x.cuts[iri]
+	if !ok {
+		cut = propertyCut(iri)
+		if x.cuts == nil || len(x.cuts) >= 1024 {
+			x.cuts = map[string]int{}
 		}
+		x.cuts[strings.Clone(iri)] = cut
 	}
-	ns, local = iri[:cut], iri[cut:]
-	if local == "" || ns == "" || ns == "http://www.w3.org/XML/1998/namespace" || ns == "http://www.w3.org/2000/xmlns/" ||
-		ns == kg.RDF && syntaxNames[local] || strings.ContainsFunc(iri, notXML) {
+	if ns, local = iri[:cut], iri[cut:]; local == "" {
 		return "", "", fmt.Errorf("rdf: RDF/XML has no way to write the predicate <%s>; write Turtle or N-Triples", iri)
 	}
 	return ns, local, nil
 }
 
-// isNCName reports whether s is a name without a colon (XML Namespaces 1.0,
-// section 3).
-func isNCName(s string) bool {
-	for i, r := range s {
-		if i == 0 && !isNameStart(r) || !isNameChar(r) {
-			return false
+// propertyCut returns the length of the namespace, all of the IRI if there is
+// no way to split it.
+func propertyCut(iri string) int {
+	cut := strings.LastIndexAny(iri, "/#:") + 1
+	if !scan.IsNCName(iri[cut:]) {
+		// The longest end of ASCII that is a name.
+		cut = len(iri)
+		for i := len(iri) - 1; i >= 0 && scan.Classes[iri[i]]&scan.NameChar != 0 || i >= 0 && iri[i] == '.'; i-- {
+			if scan.Classes[iri[i]]&scan.Letter != 0 || iri[i] == '_' {
+				cut = i
+			}
 		}
 	}
-	return s != ""
-}
-
-// isNameStart and isNameChar are narrower than XML 1.0 (fifth edition): what
-// all editions take, as far as Unicode's categories tell.
-func isNameStart(r rune) bool { return r == '_' || unicode.IsLetter(r) && r < 0x2FF0 }
-
-func isNameChar(r rune) bool {
-	return isNameStart(r) || r == '-' || r == '.' || r >= '0' && r <= '9'
+	ns, local := iri[:cut], iri[cut:]
+	if ns == "" || ns == "http://www.w3.org/XML/1998/namespace" || ns == "http://www.w3.org/2000/xmlns/" ||
+		ns == kg.RDF && syntaxNames[local] || strings.ContainsFunc(iri, notXML) {
+		return len(iri)
+	}
+	return cut
 }
 
 // notXML reports whether XML 1.0 has no way to write r (section 2.2).

@@ -2,6 +2,7 @@ package nt
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -29,6 +30,8 @@ type Options struct {
 	OnError    func(error)
 	OnProgress func(bytes int64)
 	Workers    int
+
+	chunk int // size of chunks, for tests; 0 means chunkSize
 }
 
 // Read returns the quads of r in batches, in the order of the text. A batch
@@ -37,7 +40,7 @@ type Options struct {
 // after its last call of r.Read has returned.
 func Read(ctx context.Context, r io.Reader, o Options) iter.Seq2[[]kg.TermQuad, error] {
 	return func(yield func([]kg.TermQuad, error) bool) {
-		c := &chunker{r: r}
+		c := &chunker{r: r, size: cmp.Or(o.chunk, chunkSize)}
 		if o.Workers > 1 {
 			parallel(ctx, c, o, yield)
 			return
@@ -58,6 +61,7 @@ func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 // chunker cuts a stream into chunks.
 type chunker struct {
 	r     io.Reader
+	size  int
 	tail  []byte // start of a line whose end is not read yet
 	begun bool
 	err   error
@@ -72,7 +76,7 @@ func (c *chunker) next() (chunk, error) {
 	if c.err != nil {
 		return chunk{}, c.err
 	}
-	buf := make([]byte, max(chunkSize, 2*len(c.tail)))
+	buf := make([]byte, max(c.size, 2*len(c.tail)))
 	n := copy(buf, c.tail)
 	c.tail = nil
 	for {
@@ -229,7 +233,7 @@ func parallel(ctx context.Context, c *chunker, o Options, yield func([]kg.TermQu
 			select {
 			case j = <-free:
 			default:
-				j = &job{ready: make(chan struct{}, 1)}
+				j = &job{ready: make(chan struct{}, 1), quads: make([]kg.TermQuad, 0, batchSize)}
 			}
 			j.chunk, j.err = c.next()
 			if j.err == nil {

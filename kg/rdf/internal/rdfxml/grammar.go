@@ -5,8 +5,6 @@ import (
 	"hash/maphash"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/kg/rdf/internal/scan"
@@ -198,7 +196,7 @@ func (g *grammar) attributes(e *element, f *frame) (s syntax, err error) {
 		}
 	}
 	for _, p := range []*string{s.id, s.nodeID, s.annotationNodeID} {
-		if p != nil && !isNCName(*p) {
+		if p != nil && !scan.IsNCName(*p) {
 			return s, g.errorf("use a letter or '_' first, then letters, digits, '-', '_', '.'", "rdf:ID, rdf:nodeID and rdf:annotationNodeID must be names, not %s", scan.Shown(*p))
 		}
 	}
@@ -282,7 +280,7 @@ func (g *grammar) node(e element) error {
 	}
 	if s.nodeID != nil {
 		named++
-		f.subj = label(*s.nodeID)
+		f.subj = kg.NewBlank(scan.XMLLabel(*s.nodeID))
 	}
 	if named > 1 {
 		return g.errorf("", "a node may have only one of rdf:ID, rdf:about and rdf:nodeID")
@@ -377,7 +375,7 @@ func (g *grammar) property(e element) error {
 			return err
 		}
 	case s.annotationNodeID != nil:
-		f.note = label(*s.annotationNodeID)
+		f.note = kg.NewBlank(scan.XMLLabel(*s.annotationNodeID))
 	}
 	switch {
 	case s.parseType != nil:
@@ -415,7 +413,7 @@ func (g *grammar) property(e element) error {
 				return err
 			}
 		case s.nodeID != nil:
-			o = label(*s.nodeID)
+			o = kg.NewBlank(scan.XMLLabel(*s.nodeID))
 		default:
 			o = g.fresh()
 		}
@@ -600,39 +598,4 @@ func (g *grammar) checked(s string) (kg.Term, error) {
 		return kg.Term{}, g.errorf("", "%s is no absolute IRI", scan.Shown(s))
 	}
 	return kg.NewIRI(s), nil
-}
-
-// label returns the blank node of an rdf:nodeID. Names that the grammar of
-// blank node labels or knakk/rdf would not take are spelt in hexadecimal.
-func label(id string) kg.Term {
-	for i := 0; i < len(id); i++ {
-		c := id[i]
-		if scan.Classes[c]&(scan.NameBase|scan.Digit) == 0 && c != '_' && c != '-' && (c != '.' || i == len(id)-1) {
-			b := make([]byte, 0, 1+2*len(id))
-			b = append(b, 'x')
-			for j := range len(id) {
-				b = append(b, "0123456789abcdef"[id[j]>>4], "0123456789abcdef"[id[j]&15])
-			}
-			return kg.NewBlank(string(b))
-		}
-	}
-	return kg.NewBlank("n" + id)
-}
-
-// isNCName reports whether s is an XML name without a colon (XML Namespaces
-// 1.0, section 3).
-func isNCName(s string) bool {
-	for i, r := range s {
-		if r == utf8.RuneError || i == 0 && !isNameStart(r) {
-			return false
-		}
-		if !isNameStart(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) && r != '-' && r != '.' && r != 0xB7 && r != 0x203F && r != 0x2040 {
-			return false
-		}
-	}
-	return s != ""
-}
-
-func isNameStart(r rune) bool {
-	return r == '_' || unicode.IsLetter(r) || r >= 0x10000 && scan.IsNameBase(r)
 }

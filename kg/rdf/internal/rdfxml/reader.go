@@ -8,7 +8,7 @@
 // as it streams:
 //
 //	<rdf:Description rdf:about="i://SUBJECT">
-//	  <LOCAL xmlns="NAMESPACE" rdf:resource="i://OBJECT"/>
+//	  <LOCAL xmlns="NAMESPACE" rdf:resource="i://OBJECT"></LOCAL>
 //	</rdf:Description>
 //
 // with rdf:nodeID for blank nodes, and rdf:datatype or xml:lang and a text
@@ -24,12 +24,12 @@ import (
 	"io"
 	"iter"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	knakk "github.com/knakk/rdf"
 
 	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/kg/rdf/internal/scan"
 	"github.com/quaestor-kg/quaestor/kg/rdf/iri"
 )
 
@@ -109,7 +109,9 @@ type front struct {
 	g       grammar
 	buf     []byte
 	off     int
-	written int       // statements
+	written int     // statements
+	subj    kg.Term // of the open rdf:Description
+	cuts    map[string]int
 	odd     []kg.Term // objects that a stand-in went to knakk for
 	err     error
 }
@@ -123,7 +125,7 @@ const (
 )
 
 func newFront(r io.Reader, o Options) (*front, error) {
-	f := &front{ctx: context.Background(), buf: []byte(plainStart)}
+	f := &front{ctx: context.Background(), buf: []byte(plainStart), cuts: map[string]int{}}
 	f.g = grammar{src: newSource(r, o.File), out: f.statement}
 	f.g.src.onPrefix = o.OnPrefix
 	if o.Base != "" {
@@ -147,7 +149,7 @@ func (f *front) Read(p []byte) (int, error) {
 			f.err = f.g.step()
 		}
 		if f.err == io.EOF {
-			f.buf = append(f.buf, plainEnd...)
+			f.buf = append(f.closeSubject(f.buf), plainEnd...)
 		}
 	}
 	n := copy(p, f.buf[f.off:])
@@ -158,14 +160,19 @@ func (f *front) Read(p []byte) (int, error) {
 // statement appends a statement in plain form.
 func (f *front) statement(s kg.Term, p string, o kg.Term) {
 	f.written++
-	b := append(f.buf, "<rdf:Description "...)
-	if s.Kind == kg.Blank {
-		b = append(append(b, `rdf:nodeID="`...), s.Value...)
-	} else {
-		b = escape(append(b, `rdf:about="`+iriMark...), s.Value)
+	b := f.buf
+	if s != f.subj {
+		b = f.closeSubject(b)
+		if b = append(b, "<rdf:Description "...); s.Kind == kg.Blank {
+			b = append(append(b, `rdf:nodeID="`...), s.Value...)
+		} else {
+			b = escape(append(b, `rdf:about="`+iriMark...), s.Value)
+		}
+		b = append(b, `">`...)
+		f.subj = s
 	}
-	cut := split(p)
-	b = append(append(append(b, `"><`...), p[cut:]...), ` xmlns="`...)
+	cut := f.cut(p)
+	b = append(append(append(b, '<'), p[cut:]...), ` xmlns="`...)
 	b = append(escape(b, p[:cut]), '"')
 	switch {
 	case o.Kind == kg.Triple || o.Dir != "":
@@ -182,24 +189,33 @@ func (f *front) statement(s kg.Term, p string, o kg.Term) {
 		b = append(escape(append(b, ` rdf:datatype="`+iriMark...), o.Datatype), `">`+textMark...)
 		b = escape(b, o.Value)
 	}
-	b = append(append(append(b, "</"...), p[cut:]...), "></rdf:Description>"...)
-	f.buf = b
+	f.buf = append(append(append(b, "</"...), p[cut:]...), '>')
 }
 
-// split returns where the local name of a predicate can begin: the longest
-// end that knakk and encoding/xml take as a name. Every predicate comes from
-// an XML name, so there is one.
-func split(p string) int {
-	cut := len(p)
-	for i := len(p); i > 0; {
-		r, n := utf8.DecodeLastRuneInString(p[:i])
-		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) && !strings.ContainsRune("_-.\u00B7\u203F\u2040", r) && r < 0x10000 {
+func (f *front) closeSubject(b []byte) []byte {
+	if f.subj.Kind != kg.None {
+		b = append(b, "</rdf:Description>"...)
+	}
+	return b
+}
+
+// cut returns where the local name of a predicate begins. Every predicate
+// comes from an XML name, so some end of it is one.
+func (f *front) cut(p string) int {
+	cut, ok := f.cuts[p]
+	if ok {
+		return cut
+	}
+	for cut = len(p); cut > 0; {
+		_, n := utf8.DecodeLastRuneInString(p[:cut])
+		if cut -= n; scan.IsNCName(p[cut:]) {
 			break
 		}
-		if i -= n; isNameStart(r) {
-			cut = i
-		}
 	}
+	if len(f.cuts) >= 1024 {
+		clear(f.cuts)
+	}
+	f.cuts[strings.Clone(p)] = cut
 	return cut
 }
 
