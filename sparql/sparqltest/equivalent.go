@@ -29,25 +29,29 @@ func (d *Difference) Error() string {
 }
 
 // Equivalent runs a query with the optimising engine on one store and with the
-// plain one on another store of the same content. It returns nil if the
-// results agree, *Difference if they do not, and ErrTooLarge if there are too
-// many rows to tell.
-func Equivalent(ctx context.Context, query string, fast, slow kg.Store) error {
+// plain one on another store of the same content. It returns the number of
+// rows (or triples) and nil if the results agree, *Difference if they do not,
+// and ErrTooLarge if there are too many rows to tell.
+func Equivalent(ctx context.Context, query string, fast, slow kg.Store) (int, error) {
 	a, aerr := bounded(ctx, sparql.New(sparql.Options{}), fast, query)
 	b, berr := bounded(ctx, sparql.New(sparql.Options{NoOptimise: true}), slow, query)
 	if errors.Is(aerr, ErrTooLarge) || errors.Is(berr, ErrTooLarge) {
-		return ErrTooLarge
+		return 0, ErrTooLarge
 	}
 	if aerr != nil || berr != nil {
 		if aerr != nil && berr != nil && aerr.Error() == berr.Error() {
-			return fmt.Errorf("sparqltest: %w\n%s", aerr, query)
+			return 0, fmt.Errorf("sparqltest: %w\n%s", aerr, query)
 		}
-		return &Difference{query, outcomeText(a, aerr), outcomeText(b, berr)}
+		return 0, &Difference{query, outcomeText(a, aerr), outcomeText(b, berr)}
 	}
 	if !sameOutcome(a, b) {
-		return &Difference{query, outcomeText(a, nil), outcomeText(b, nil)}
+		return 0, &Difference{query, outcomeText(a, nil), outcomeText(b, nil)}
 	}
-	return nil
+	rows := len(a.Table.Rows) + len(a.Graph)
+	if a.Boolean {
+		rows = 1
+	}
+	return rows, nil
 }
 
 func bounded(ctx context.Context, e *sparql.Engine, st kg.Store, query string) (o *Outcome, err error) {

@@ -28,13 +28,13 @@ const testNS = "http://example.org/"
 // NewVocabulary returns a vocabulary of the given trickiness.
 func NewVocabulary(blanks, alias bool) *Vocabulary {
 	v := &Vocabulary{Alias: alias}
-	for i := range 8 {
+	for i := range 5 {
 		v.Entities = append(v.Entities, fmt.Sprintf("%se%d", testNS, i))
 	}
-	for i := range 5 {
+	for i := range 3 {
 		v.Predicates = append(v.Predicates, fmt.Sprintf("%sp%d", testNS, i))
 	}
-	for i := range 3 {
+	for i := range 2 {
 		v.Graphs = append(v.Graphs, fmt.Sprintf("%sg%d", testNS, i))
 	}
 	xsd := func(lexical, datatype string) kg.Term { return kg.NewTyped(lexical, kg.XSD+datatype) }
@@ -213,7 +213,7 @@ func (g *generator) selectQuery(depth int, dataset string, vars *[]string) strin
 			fmt.Fprintf(&b, " isIRI(%s) STR(%s) STR(DATATYPE(%s)) LANG(%s)", c, c, c, c)
 		}
 		if g.n(3) > 0 {
-			fmt.Fprintf(&b, "\nLIMIT %d", g.n(6))
+			fmt.Fprintf(&b, "\nLIMIT %d", g.n(8))
 		}
 		if g.n(3) == 0 {
 			fmt.Fprintf(&b, " OFFSET %d", g.n(4))
@@ -305,7 +305,7 @@ func (g *generator) group(depth int) (string, []string) {
 
 func (g *generator) triples(in *scope) string {
 	var b strings.Builder
-	for range 1 + g.n(3) {
+	for range 1 + g.n(2+g.n(2)) {
 		b.WriteString(g.triple(in))
 	}
 	return b.String()
@@ -313,14 +313,14 @@ func (g *generator) triples(in *scope) string {
 
 func (g *generator) triple(in *scope) string {
 	s := g.variable()
-	switch g.n(6) {
+	switch g.n(12) {
 	case 0:
 		s = iriText(pick(g.r, g.v.Entities))
 	case 1:
 		s = "[]"
 	}
 	o := g.variable()
-	switch g.n(6) {
+	switch g.n(14) {
 	case 0:
 		o = iriText(pick(g.r, g.v.Entities))
 	case 1:

@@ -32,7 +32,12 @@ const perTest = 20 * time.Second
 
 // Run runs one test on stores that newStore makes, which are closed again. A
 // panic of the engine fails the test.
-func Run(ctx context.Context, t Test, newStore func() (kg.Store, error)) (res Result) {
+func Run(ctx context.Context, t Test, newStore func() (kg.Store, error)) Result {
+	return RunWith(ctx, t, newStore, sparql.Options{})
+}
+
+// RunWith is Run with options for the engine.
+func RunWith(ctx context.Context, t Test, newStore func() (kg.Store, error), opt sparql.Options) (res Result) {
 	if t.Skip != "" {
 		return Result{Skip: true, Reason: t.Skip}
 	}
@@ -47,7 +52,7 @@ func Run(ctx context.Context, t Test, newStore func() (kg.Store, error)) (res Re
 	if err != nil {
 		return failed("file is missing", err)
 	}
-	r := &runner{ctx: ctx, t: t, text: string(text), base: fileIRI(t.Text)}
+	r := &runner{ctx: ctx, t: t, engine: sparql.New(opt), text: string(text), base: fileIRI(t.Text)}
 	switch t.Type {
 	case "PositiveSyntaxTest", "PositiveSyntaxTest11", "PositiveUpdateSyntaxTest", "PositiveUpdateSyntaxTest11":
 		return r.positive()
@@ -76,6 +81,7 @@ func failed(reason string, err error) Result { return Result{Reason: reason, Det
 type runner struct {
 	ctx        context.Context
 	t          Test
+	engine     *sparql.Engine
 	text, base string
 	store      kg.Store
 }
@@ -155,7 +161,7 @@ func (r *runner) query() Result {
 	if err != nil {
 		return failed("cannot read the expected result", err)
 	}
-	got, err := evaluate(r.ctx, sparql.New(sparql.Options{}), r.store, r.text, r.base)
+	got, err := evaluate(r.ctx, r.engine, r.store, r.text, r.base)
 	if err != nil {
 		return failed("error", err)
 	}
@@ -258,7 +264,7 @@ func (r *runner) compare(q *syntax.Query, want *Expected, got *Outcome) Result {
 func (r *runner) reduced(q *syntax.Query, want, got Table) Result {
 	full := *q
 	full.Reduced = false
-	all, err := evaluate(r.ctx, sparql.New(sparql.Options{}), r.store, full.String(), "")
+	all, err := evaluate(r.ctx, r.engine, r.store, full.String(), "")
 	if err != nil {
 		return failed("error without REDUCED", err)
 	}
@@ -314,7 +320,7 @@ func (r *runner) update() Result {
 	if err != nil {
 		return failed("cannot read the expected dataset", err)
 	}
-	if _, err := sparql.New(sparql.Options{}).Update(r.ctx, r.store, r.text, r.base, sparql.Limits{}); err != nil {
+	if _, err := r.engine.Update(r.ctx, r.store, r.text, r.base, sparql.Limits{}); err != nil {
 		return failed("error", err)
 	}
 	got, err := Dump(r.ctx, r.store)

@@ -10,48 +10,54 @@ import (
 	"github.com/quaestor-kg/quaestor/internal/shared"
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/kg/mem"
+	"github.com/quaestor-kg/quaestor/sparql"
 	"github.com/quaestor-kg/quaestor/sparql/sparqltest"
 )
 
 func newMem() (kg.Store, error) { return mem.New(), nil }
 
-// TestW3C runs the suites. A test that fails must be in knownFailures, and
-// what is there must fail.
+// TestW3C runs the suites with the optimising engine and with its plain twin.
+// A test that fails must be in knownFailures, and what is there must fail.
 func TestW3C(t *testing.T) {
 	root := filepath.Join(shared.Dir(t), "data", "rdf-tests", "sparql")
 	for _, version := range []string{"sparql10", "sparql11", "sparql12"} {
-		t.Run(version, func(t *testing.T) {
-			tests, err := sparqltest.Load(filepath.Join(root, version))
-			if err != nil {
-				t.Fatal(err)
+		tests, err := sparqltest.Load(filepath.Join(root, version))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, plain := range []bool{false, true} {
+			name := version
+			if plain {
+				name += "/plain"
 			}
-			var syn, eval, upd tally
-			for _, test := range tests {
-				res := sparqltest.Run(context.Background(), test, newMem)
-				switch {
-				case strings.Contains(test.Type, "Syntax"):
-					syn.add(res)
-				case strings.Contains(test.Type, "Update"):
-					upd.add(res)
-				default:
-					eval.add(res)
-				}
-				why, known := knownFailures[test.ShortName()]
-				if res.Pass || res.Skip {
-					if known {
-						t.Errorf("%s passes now: take it off the list of known failures", test.ShortName())
-					}
-					continue
-				}
-				if known {
-					t.Logf("known failure %s: %s", test.ShortName(), why)
-					continue
-				}
-				t.Errorf("%s (%s): %s\n%s", test.ShortName(), test.Name, res.Reason, res.Detail)
-			}
-			t.Logf("syntax %v; query evaluation %v; update %v", syn, eval, upd)
-		})
+			t.Run(name, func(t *testing.T) { runSuite(t, tests, sparql.Options{NoOptimise: plain}) })
+		}
 	}
+}
+
+func runSuite(t *testing.T, tests []sparqltest.Test, opt sparql.Options) {
+	var syn, eval, upd tally
+	for _, test := range tests {
+		res := sparqltest.RunWith(context.Background(), test, newMem, opt)
+		switch {
+		case strings.Contains(test.Type, "Syntax"):
+			syn.add(res)
+		case strings.Contains(test.Type, "Update"):
+			upd.add(res)
+		default:
+			eval.add(res)
+		}
+		why, known := knownFailures[test.ShortName()]
+		switch {
+		case known && res.Pass:
+			t.Errorf("%s passes now: take it off the list of known failures", test.ShortName())
+		case known:
+			t.Logf("known failure %s: %s", test.ShortName(), why)
+		case !res.Pass && !res.Skip:
+			t.Errorf("%s (%s): %s\n%s", test.ShortName(), test.Name, res.Reason, res.Detail)
+		}
+	}
+	t.Logf("syntax %v; query evaluation %v; update %v", syn, eval, upd)
 }
 
 type tally struct{ pass, fail, skip int }

@@ -340,7 +340,7 @@ func (p *parser) variable() *Var {
 		p.unexpected("a variable")
 	}
 	if p.noVars != "" {
-		p.fail(p.tok.Pos, "%s", p.noVars)
+		p.failHint(p.tok.Pos, "use INSERT or DELETE { ... } WHERE { ... }", "%s", p.noVars)
 	}
 	v := &Var{p.tok.Pos, p.tok.Value}
 	p.next()

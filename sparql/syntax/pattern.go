@@ -1,6 +1,8 @@
 package syntax
 
 import (
+	"strconv"
+
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/sparql/syntax/lex"
 )
@@ -100,6 +102,9 @@ func (p *parser) element(g *groupScope) Pattern {
 		name := p.varOrIRI()
 		return &Service{at, silent, name, p.group()}
 	case p.takeWord("FILTER"):
+		if p.tok.Kind == lex.VarName || p.isLiteral() || p.is("!") {
+			p.failHint(p.tok.Pos, "put the condition in parentheses", "unexpected %q", p.text[p.tok.Pos.Offset:p.tok.End])
+		}
 		return &Filter{at, p.constraint()}
 	case p.takeWord("BIND"):
 		p.want("(")
@@ -157,11 +162,18 @@ func (p *parser) values(at Pos) *Values {
 			row = append(row, p.dataValue())
 		}
 		if len(row) != len(v.Vars) {
-			p.fail(start, "a row of VALUES has %d values for %d variables", len(row), len(v.Vars))
+			p.fail(start, "a row of VALUES has %s for %s", count(len(row), "value"), count(len(v.Vars), "variable"))
 		}
 		v.Rows = append(v.Rows, row)
 	}
 	return v
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "one " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
 }
 
 func (p *parser) dataValue() kg.Term {

@@ -26,6 +26,16 @@ func (r *triplesReader) add(at Pos, s TermNode, pr Path, o TermNode) {
 	r.out = append(r.out, &Triple{at, s, pr, o})
 }
 
+// addObject reads an object and adds its triple before those that the object
+// itself stands for, so that variables are met in the order of the text.
+func (r *triplesReader) addObject(at Pos, s TermNode, pr Path) TermNode {
+	i := len(r.out)
+	r.out = append(r.out, nil)
+	o := r.node()
+	r.out[i] = &Triple{at, s, pr, o}
+	return o
+}
+
 // startsTriples reports whether the current token can begin a subject.
 func (p *parser) startsTriples() bool {
 	switch p.tok.Kind {
@@ -90,8 +100,7 @@ func (r *triplesReader) sugarNode() (n TermNode, bare bool) {
 	head := r.freshBlank(at)
 	cell := head
 	for {
-		item := r.node()
-		r.add(at, cell, constIRI(at, rdfFirst), item)
+		r.addObject(at, cell, constIRI(at, rdfFirst))
 		if r.take(")") {
 			r.add(at, cell, constIRI(at, rdfRest), constIRI(at, rdfNil))
 			return head, false
@@ -291,8 +300,7 @@ func (r *triplesReader) propertyList(s TermNode) {
 			verb = r.plainVerb().(Path)
 		}
 		for {
-			o := r.node()
-			r.add(at, s, verb, o)
+			o := r.addObject(at, s, verb)
 			r.annotations(s, verb, o)
 			if !r.take(",") {
 				break
