@@ -221,7 +221,7 @@ func compare(t testing.TB, doc string, quads bool, chunk int) {
 
 var pieces = []string{
 	"<http://e/a>", "<http://e/\\u00e9>", "<u:x>", "<rel>", "<a b:c>", "<>", "_:b", "_:1.x", "_:x.", "_::", "_:é", "_: ", "\"x\"", "\"\"", "\"\\\"\\n\\U0001F600\"",
-	"\"\\uD800\"", "\"\\x\"", "\"é漢\"", "\"open", "@en", "@de-AT", "@en--ltr", "@en--xxx", "@toolongtag", "^^<http://e/d>", "^^", " ", "\t", ".", " .", "\n", "\r", "\r\n", "# c",
+	"\"\\uD800\"", "\"\\x\"", "\"é漢\"", "\"open", "@en", "@de-AT", "@en--ltr", "@en--xxx", "@toolongtag", "\"x\"@ninechars", "\"x\"@en-ninechars", "\"x\"@en-12345678", "^^<http://e/d>", "^^", " ", "\t", ".", " .", "\n", "\r", "\r\n", "# c",
 	"<<( ", " )>>", "<<", "VERSION \"1.2\"", "VERSION", "\xff", "\xc3", "\uFEFF", "^^<http://www.w3.org/1999/02/22-rdf-syntax-ns#langString>", "\\", "'", "\x00",
 }
 
@@ -236,7 +236,13 @@ func document(r *rand.Rand) string {
 			continue
 		}
 		objects := []string{"<http://e/o>", "\"x\\ty\"", "\"é\"@en-gb", "_:n1", "\"1\" ^^ <http://e/d>", "<<(<http://e/a> <http://e/b> _:c)>>", "\"d\"@he--rtl"}
-		b.WriteString([]string{"<http://e/s> ", "_:s ", "<http://e/s>"}[r.IntN(3)] + "<http://e/p>" + []string{"", " ", "\t "}[r.IntN(3)] + objects[r.IntN(len(objects))])
+		any := func(usual ...string) string {
+			if r.IntN(12) == 0 {
+				return pieces[r.IntN(len(pieces))]
+			}
+			return usual[r.IntN(len(usual))]
+		}
+		b.WriteString(any("<http://e/s> ", "_:s ", "<http://e/s>") + any("<http://e/p>") + any("", " ", "\t ") + any(objects...))
 		if r.IntN(3) == 0 {
 			b.WriteString([]string{" <http://e/g>", "_:g ", " \"g\""}[r.IntN(3)])
 		}
@@ -270,7 +276,7 @@ func TestAgainstRegularExpressions(t *testing.T) {
 		statements += len(out)
 		faults += bad
 	}
-	if statements < 6000 || faults < 3000 {
+	if statements < 5000 || faults < 3000 {
 		t.Errorf("%d statements and %d faults: the test says little", statements, faults)
 	}
 }

@@ -333,6 +333,9 @@ func (g *grammar) propertyAttributes(f *frame, attrs []attribute, subj kg.Term) 
 		if err != nil {
 			return err
 		}
+		if len(a.value) > scan.MaxLiteral {
+			return g.errorf("store large texts as documents", "the literal is longer than 16 MiB")
+		}
 		g.emit(subj, p.Value, f.plain(a.value))
 	}
 	return nil
@@ -467,7 +470,7 @@ func (g *grammar) statement(f *frame, o kg.Term) {
 func (g *grammar) chars(t []byte) error {
 	f := g.top()
 	if f.kind == property || f.kind == typed {
-		if f.text = append(f.text, t...); len(f.text) > maxTextBytes {
+		if f.text = append(f.text, t...); len(f.text) > scan.MaxLiteral {
 			return g.errorf("store large texts as documents", "the literal is longer than 16 MiB")
 		}
 		if !f.done {
@@ -537,7 +540,7 @@ func (g *grammar) inLiteral(tok any) error {
 	case xml.ProcInst:
 		g.canon.instruction(t)
 	}
-	if g.canon.b.Len() > maxTextBytes {
+	if g.canon.b.Len() > scan.MaxLiteral {
 		return g.errorf("store large texts as documents", "the XML literal is longer than 16 MiB")
 	}
 	return nil

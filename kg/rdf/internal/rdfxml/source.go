@@ -20,10 +20,9 @@ const (
 
 // Bounds of what a document can make the reader hold.
 const (
-	maxEntity    = 64 << 10             // bytes of one entity's text
-	maxExpansion = 16 << 20             // bytes that all references to entities add
-	maxMarkup    = 6 * scan.MaxLiteral  // bytes from one '<' to the next
-	maxTextBytes = scan.MaxLiteral + 64 // of a literal while it is collected
+	maxEntity    = 64 << 10            // bytes of one entity's text
+	maxExpansion = 16 << 20            // bytes that all references to entities add
+	maxMarkup    = 6 * scan.MaxLiteral // bytes from one '<' to the next
 )
 
 // name is an XML name with its namespace.

@@ -4,6 +4,7 @@
 package ttl
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -28,13 +29,15 @@ type Options struct {
 	OnError    func(error)
 	OnProgress func(bytes int64)
 	OnPrefix   func(prefix, iri string)
+
+	window int // size of the first window, for tests; 0 means 64 KiB
 }
 
 // Read returns the quads of r in batches, valid until the next is asked for.
 func Read(ctx context.Context, r io.Reader, o Options) iter.Seq2[[]kg.TermQuad, error] {
 	return func(yield func([]kg.TermQuad, error) bool) {
 		p := &parser{
-			source:   source{ctx: ctx, r: r, file: o.File, onProgress: o.OnProgress},
+			source:   source{ctx: ctx, r: r, file: o.File, onProgress: o.OnProgress, window: cmp.Or(o.window, 64<<10)},
 			o:        o,
 			yield:    yield,
 			prefixes: map[string]string{},
@@ -113,6 +116,15 @@ func (p *parser) fail(k int, msg, remedy string) bool {
 	at.Skip(str(p.b[:min(p.i+k, len(p.b))]))
 	p.failure = at.Error(p.file, msg, remedy)
 	return false
+}
+
+// cutOff fails because the text ends inside the token at i.
+func (p *parser) cutOff(msg string) bool {
+	if p.err != nil && p.err != io.EOF {
+		p.failure = p.err
+		return false
+	}
+	return p.fail(0, msg, "the file may be cut off")
 }
 
 // expected reports what should stand at i.

@@ -28,6 +28,7 @@ type source struct {
 	err   error      // why nothing follows b; io.EOF at the end
 	begun bool
 
+	window     int // size of buf at first
 	onProgress func(int64)
 }
 
@@ -49,15 +50,15 @@ func (s *source) fill() bool {
 			s.onProgress(s.at.Offset)
 		}
 	}
-	if len(s.buf) == cap(s.buf) {
-		if len(s.buf) > maxToken {
-			s.err = s.at.Error(s.file, "a token is longer than 161 MiB", "a closing quote or '>' may be missing")
-			return false
-		}
-		s.buf = append(make([]byte, 0, max(64<<10, 2*cap(s.buf))), s.buf...)
-		s.b = s.buf[:len(s.b)]
-	}
 	for range 100 {
+		if len(s.buf) == cap(s.buf) {
+			if len(s.buf) > maxToken {
+				s.err = s.at.Error(s.file, "a token is longer than 161 MiB", "a closing quote or '>' may be missing")
+				return false
+			}
+			s.buf = append(make([]byte, 0, max(s.window, 2*cap(s.buf))), s.buf...)
+			s.b = s.buf[:len(s.b)]
+		}
 		n, err := s.r.Read(s.buf[len(s.buf):cap(s.buf)])
 		s.buf = s.buf[:len(s.buf)+n]
 		if err != nil {

@@ -165,7 +165,7 @@ func (p *parser) iriRef() (string, bool) {
 		k++
 	}
 	if p.i+k >= len(p.b) {
-		return "", p.fail(k, "the IRI has no closing '>'", "the file may be cut off")
+		return "", p.cutOff("the IRI has no closing '>'")
 	}
 	if c := p.b[p.i+k]; c != '>' {
 		if c == '\n' || c == '\r' {
@@ -242,7 +242,7 @@ func (p *parser) quoted() (string, bool) {
 	escaped := false
 	for {
 		if p.i+k >= len(p.b) && !p.need(k+1) {
-			return "", p.fail(0, "the literal has no closing quote", "the file may be cut off")
+			return "", p.cutOff("the literal has no closing quote")
 		}
 		switch c := p.b[p.i+k]; {
 		case c == q:
@@ -268,7 +268,7 @@ func (p *parser) quoted() (string, bool) {
 		case c == '\\':
 			escaped = true
 			if p.peek(k+1) == 0 && !p.need(k+2) {
-				return "", p.fail(0, "the literal has no closing quote", "the file may be cut off")
+				return "", p.cutOff("the literal has no closing quote")
 			}
 			k += 2
 		case !long && (c == '\n' || c == '\r'):
