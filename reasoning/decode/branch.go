@@ -1,0 +1,198 @@
+package decode
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/quaestor-kg/quaestor/reasoning/kvcache"
+	"github.com/quaestor-kg/quaestor/reasoning/tensor/cpu"
+)
+
+// Branch is a text in progress: what the model has read and what it thinks
+// comes next. A branch is used by one goroutine at a time.
+type Branch struct {
+	m      *Model
+	seq    kvcache.Sequence
+	hidden []float32 // [Dim] final state at the last position; nil-length before any
+	logits []float32 // [Vocab], valid when known
+	known  bool
+}
+
+// chunk is how many prompt tokens go through the layers together: enough for
+// the matrix products, few enough for the caches.
+const chunk = 256
+
+// Start returns an empty branch. Release it when done.
+func (m *Model) Start() *Branch { return &Branch{m: m, seq: m.store.New()} }
+
+// Len returns the number of tokens read.
+func (b *Branch) Len() int { return b.seq.Len() }
+
+// Bytes returns the cache memory that the branch has alone and with others.
+func (b *Branch) Bytes() (exclusive, shared int64) { return b.seq.Bytes() }
+
+// Fork returns a second branch with the same past; the past is shared.
+func (b *Branch) Fork() *Branch {
+	f := &Branch{m: b.m, seq: b.seq.Fork(), hidden: slices.Clone(b.hidden), known: b.known}
+	if b.known {
+		f.logits = slices.Clone(b.logits)
+	}
+	return f
+}
+
+// Truncate forgets all tokens from position n on. The branch then has no
+// prediction until the next token is read.
+func (b *Branch) Truncate(n int) {
+	b.seq.Truncate(n)
+	b.hidden, b.known = b.hidden[:0], false
+}
+
+// Release gives the cache memory back.
+func (b *Branch) Release() {
+	b.seq.Release()
+	b.seq = nil
+}
+
+// Logits returns the unnormalised log-probabilities of the next token, one for
+// each of the vocabulary. The slice is changed by the next Prefill or Step.
+func (b *Branch) Logits() []float32 {
+	if !b.known {
+		if len(b.hidden) == 0 {
+			panic("decode: Logits of a branch that has read nothing since it was truncated")
+		}
+		m := b.m
+		b.logits = grow(b.logits, m.Config.Vocab)
+		r := m.runs.Get().(*run)
+		r.products[0] = cpu.Product{W: m.Weights.Output, Y: b.logits}
+		m.pool.MatMul(b.hidden, 1, r.products[:1])
+		m.runs.Put(r)
+		b.known = true
+	}
+	return b.logits
+}
+
+// fits reports tokens that are not in the vocabulary and texts that are too
+// long.
+func (m *Model) fits(have int, ids []int32) error {
+	for i, id := range ids {
+		if id < 0 || int(id) >= m.Config.Vocab {
+			return fmt.Errorf("token %d at position %d: the model's vocabulary has %d: use the model's own tokenizer", id, have+i, m.Config.Vocab)
+		}
+	}
+	if n := have + len(ids); n > m.Config.Context {
+		return fmt.Errorf("%d tokens are more than the model's context of %d: shorten the prompt", n, m.Config.Context)
+	}
+	return nil
+}
+
+// Prefill reads tokens. When the context is cancelled between two chunks, the
+// branch has read those before.
+func (m *Model) Prefill(ctx context.Context, b *Branch, ids []int32) error {
+	if err := m.fits(b.Len(), ids); err != nil {
+		return err
+	}
+	r := m.runs.Get().(*run)
+	defer m.runs.Put(r)
+	for len(ids) > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n := min(chunk, len(ids))
+		m.read(r, b, ids[:n])
+		last := r.x[(n-1)*m.Config.Dim : n*m.Config.Dim]
+		b.hidden, b.known = append(b.hidden[:0], last...), false
+		ids = ids[n:]
+	}
+	return nil
+}
+
+// read runs one chunk of one branch; the final states are in r.x.
+func (m *Model) read(r *run, b *Branch, ids []int32) {
+	r.resize(len(ids))
+	at := b.Len()
+	for i := range ids {
+		r.positions[i] = int32(at + i)
+	}
+	b.seq.Extend(len(ids))
+	r.branches, r.counts = append(r.branches[:0], b), append(r.counts[:0], len(ids))
+	r.rows = append(r.rows[:0], kvcache.Rows{Seq: b.seq, N: len(ids), First: at + 1, Step: 1})
+	m.forward(r, ids, branchAttention{})
+	r.forget()
+}
+
+// Step reads one token in each of several branches, all together: weights and
+// shared past are read once. New predictions are in the branches.
+func (m *Model) Step(branches []*Branch, tokens []int32) error {
+	return m.step(branches, tokens, true)
+}
+
+// step is Step; without predict the output matrix is left out until someone
+// asks for a branch's logits.
+func (m *Model) step(branches []*Branch, tokens []int32, predict bool) error {
+	if len(branches) != len(tokens) {
+		return fmt.Errorf("%d branches and %d tokens", len(branches), len(tokens))
+	}
+	for i, b := range branches {
+		if err := m.fits(b.Len(), tokens[i:i+1]); err != nil {
+			return err
+		}
+	}
+	n, d := len(branches), m.Config.Dim
+	if n == 0 {
+		return nil
+	}
+	r := m.runs.Get().(*run)
+	defer m.runs.Put(r)
+	r.resize(n)
+	r.branches, r.counts, r.rows = append(r.branches[:0], branches...), r.counts[:0], r.rows[:0]
+	for i, b := range branches {
+		r.positions[i] = int32(b.Len())
+		b.seq.Extend(1)
+		r.counts = append(r.counts, 1)
+		r.rows = append(r.rows, kvcache.Rows{Seq: b.seq, N: 1, First: b.Len()})
+	}
+	m.forward(r, tokens, branchAttention{})
+	switch {
+	case !predict:
+	case n == 1:
+		b := branches[0]
+		b.logits = grow(b.logits, m.Config.Vocab)
+		r.products[0] = cpu.Product{W: m.Weights.Output, Y: b.logits}
+		m.pool.MatMul(r.x, 1, r.products[:1])
+	default:
+		r.logits = grow(r.logits, n*m.Config.Vocab)
+		r.products[0] = cpu.Product{W: m.Weights.Output, Y: r.logits}
+		m.pool.MatMul(r.x, n, r.products[:1])
+		for i, b := range branches {
+			b.logits = append(b.logits[:0], r.logits[i*m.Config.Vocab:(i+1)*m.Config.Vocab]...)
+		}
+	}
+	for i, b := range branches {
+		b.hidden, b.known = append(b.hidden[:0], r.x[i*d:(i+1)*d]...), predict
+	}
+	r.forget()
+	return nil
+}
+
+// forget drops references to branches, so that a pooled run keeps none alive.
+func (r *run) forget() {
+	clear(r.branches)
+	clear(r.rows)
+	r.products = [3]cpu.Product{}
+}
+
+// branchAttention is the attention of branches with a cache: keys and values
+// are stored, then every row looks at its own past.
+type branchAttention struct{}
+
+func (branchAttention) attend(r *run, layer int) {
+	wide := r.m.Config.KVHeads * r.m.Config.HeadDim
+	from := 0
+	for i, b := range r.branches {
+		to := from + r.counts[i]*wide
+		b.seq.Put(layer, r.k[from:to], r.v[from:to])
+		from = to
+	}
+	r.m.store.Attend(layer, r.rows, r.q, r.att, nil)
+}
