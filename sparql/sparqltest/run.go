@@ -161,7 +161,7 @@ func (r *runner) query() Result {
 	if err != nil {
 		return failed("cannot read the expected result", err)
 	}
-	got, err := evaluate(r.ctx, r.engine, r.store, r.text, r.base)
+	got, err := Evaluate(r.ctx, r.engine, r.store, r.text, r.base)
 	if err != nil {
 		return failed("error", err)
 	}
@@ -176,8 +176,8 @@ type Outcome struct {
 	Graph   []kg.TermQuad
 }
 
-// evaluate runs a query to its end on the newest snapshot.
-func evaluate(ctx context.Context, e *sparql.Engine, st kg.Store, text, base string) (*Outcome, error) {
+// Evaluate runs a query to its end on the newest snapshot.
+func Evaluate(ctx context.Context, e *sparql.Engine, st kg.Store, text, base string) (*Outcome, error) {
 	p, err := e.Prepare(text, base)
 	if err != nil {
 		return nil, err
@@ -264,7 +264,7 @@ func (r *runner) compare(q *syntax.Query, want *Expected, got *Outcome) Result {
 func (r *runner) reduced(q *syntax.Query, want, got Table) Result {
 	full := *q
 	full.Reduced = false
-	all, err := evaluate(r.ctx, r.engine, r.store, full.String(), "")
+	all, err := Evaluate(r.ctx, r.engine, r.store, full.String(), "")
 	if err != nil {
 		return failed("error without REDUCED", err)
 	}

@@ -128,7 +128,7 @@ func (x *Script) Run(ctx context.Context, s Step) (string, error) {
 	case "load":
 		return x.load(ctx, s.Input), nil
 	case "query":
-		o, err := evaluate(ctx, x.Engine, x.store, scriptPrefixes+s.Input, testNS)
+		o, err := Evaluate(ctx, x.Engine, x.store, scriptPrefixes+s.Input, testNS)
 		if err != nil {
 			return errorText(err), nil
 		}
