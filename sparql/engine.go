@@ -171,7 +171,10 @@ func (p *Prepared) source(env *exec.Env) (exec.Source, error) {
 
 // source evaluates a tree; the columns are the ones asked for.
 func (e *Engine) source(env *exec.Env, n algebra.Node, vars []string) (exec.Source, error) {
-	return naive.Source(env, n, vars)
+	if e.opt.NoOptimise {
+		return naive.Source(env, n, vars)
+	}
+	return exec.Build(env, n, vars, exec.Options{})
 }
 
 // Explain returns the plan of the query on this snapshot. With analyze the

@@ -200,6 +200,10 @@ type (
 		Est    float64
 	}
 
+	// Seed stands for the solutions that an enclosing join feeds in, a batch at
+	// a time. Only the optimiser makes it.
+	Seed struct{ Vars []string }
+
 	// Multiway joins triple patterns variable by variable (leapfrog triejoin).
 	// Only the optimiser makes it.
 	Multiway struct {
@@ -222,7 +226,7 @@ const (
 	Hash
 	// HashLeft builds a table of L and probes it with R.
 	HashLeft
-	// Seeded runs R once per batch of L, with the batch as its first input.
+	// Seeded runs R once per batch of L; R holds a Seed of the batch.
 	Seeded
 )
 
@@ -267,6 +271,7 @@ func (*Project) node()  {}
 func (*Distinct) node() {}
 func (*Slice) node()    {}
 func (*Scan) node()     {}
+func (*Seed) node()     {}
 func (*Multiway) node() {}
 
 func (*Unit) Children() []Node       { return nil }
@@ -290,6 +295,7 @@ func (n *Project) Children() []Node  { return []Node{n.Input} }
 func (n *Distinct) Children() []Node { return []Node{n.Input} }
 func (n *Slice) Children() []Node    { return []Node{n.Input} }
 func (*Scan) Children() []Node       { return nil }
+func (*Seed) Children() []Node       { return nil }
 func (*Multiway) Children() []Node   { return nil }
 
 func (n *Unit) With([]Node) Node     { return n }
@@ -299,6 +305,7 @@ func (n *Path) With([]Node) Node     { return n }
 func (n *Values) With([]Node) Node   { return n }
 func (n *Service) With([]Node) Node  { return n }
 func (n *Scan) With([]Node) Node     { return n }
+func (n *Seed) With([]Node) Node     { return n }
 func (n *Multiway) With([]Node) Node { return n }
 func (n *Unnest) With(c []Node) Node {
 	m := *n

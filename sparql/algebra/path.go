@@ -69,3 +69,46 @@ func Normal(p PathExpr) PathExpr {
 	}
 	return p
 }
+
+// ExpandPath rewrites a path pattern whose path is no closure into patterns
+// that are: sequences to joins, alternatives to unions, negated sets to
+// filters (SPARQL 1.1, section 18.2.2.4 and 18.5). fresh makes variables that
+// the query does not have.
+func ExpandPath(n *Path, fresh func() string) Node {
+	x := &expander{graph: n.Graph, fresh: fresh}
+	return x.expand(n.S, Normal(n.Path), n.O)
+}
+
+type expander struct {
+	graph GraphRef
+	fresh func() string
+}
+
+func (x *expander) expand(s Ref, p PathExpr, o Ref) Node {
+	switch p := p.(type) {
+	case *Link:
+		return &BGP{Graph: x.graph, Triples: []Triple{{s, T(p.IRI), o}}}
+	case *Inv:
+		if l, ok := p.Path.(*Link); ok {
+			return &BGP{Graph: x.graph, Triples: []Triple{{o, T(l.IRI), s}}}
+		}
+		return x.expand(s, Invert(p.Path), o)
+	case *Seq:
+		mid := V(x.fresh())
+		return &Join{L: x.expand(s, p.A, mid), R: x.expand(mid, p.B, o)}
+	case *Alt:
+		return &Union{Args: []Node{x.expand(s, p.A, o), x.expand(s, p.B, o)}}
+	case *Neg:
+		v := V(x.fresh())
+		t := Triple{s, v, o}
+		if p.Inverse {
+			t.S, t.O = o, s
+		}
+		in := &Call{Fn: "NOT IN", Args: []Expr{&Var{Name: v.Var}}}
+		for _, iri := range p.Not {
+			in.Args = append(in.Args, &Const{Term: iri})
+		}
+		return &Filter{Conds: []Expr{in}, Input: &BGP{Graph: x.graph, Triples: []Triple{t}}}
+	}
+	return &Path{Graph: x.graph, S: s, Path: p, O: o}
+}

@@ -92,6 +92,8 @@ func Label(n Node) string {
 		return fmt.Sprintf("slice offset %d limit %d", n.Offset, n.Limit)
 	case *Scan:
 		return "scan " + n.Order.String() + n.Graph.String() + " {" + n.Triple.String() + "}"
+	case *Seed:
+		return "seed " + varList(n.Vars)
 	case *Multiway:
 		parts := make([]string, len(n.Triples))
 		for i, t := range n.Triples {

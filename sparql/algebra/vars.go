@@ -76,6 +76,9 @@ func inScope(n Node, s Set) {
 		s.Add(n.Graph.Name.Var)
 	case *Multiway:
 		s.AddAll(n.Vars)
+		s.Add(n.Graph.Name.Var)
+	case *Seed:
+		s.AddAll(n.Vars)
 	case *Path:
 		s.Add(n.S.Var)
 		s.Add(n.O.Var)

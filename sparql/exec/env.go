@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +31,7 @@ type Env struct {
 	used    int64       // bytes held
 	most    int64       // most bytes held
 	dataset Dataset
+	fresh   int
 }
 
 // Dataset says which graphs a query sees.
@@ -90,6 +92,12 @@ func (e *Env) SetDataset(def, named []string) error {
 
 // SetUnion makes the default graph the union of all graphs.
 func (e *Env) SetUnion() { e.dataset = Dataset{Union: true} }
+
+// freshVar makes a variable that the query does not have.
+func (e *Env) freshVar() string {
+	e.fresh++
+	return "#b" + strconv.Itoa(e.fresh)
+}
 
 // Context is cancelled when the run must end.
 func (e *Env) Context() context.Context { return e.ctx }

@@ -2,6 +2,7 @@ package exec
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/kg/dict"
@@ -141,3 +142,38 @@ func (t *Terms) Intern(term kg.Term) (kg.ID, error) {
 // Missing reports whether the id stands for a term that the store does not
 // have, so that no quad can match it.
 func Missing(id kg.ID) bool { return id.Tag() == kg.TagLocal }
+
+// Prefetch brings the terms of many ids into the cache. It changes ids.
+func (t *Terms) Prefetch(ids []kg.ID) error {
+	b, ok := t.env.Snap.(kg.TermBatcher)
+	if !ok {
+		return nil
+	}
+	if t.cache == nil {
+		t.cache = make([]cacheEntry, 1<<cacheBits)
+	}
+	n := 0
+	for _, id := range ids {
+		if tag := id.Tag(); tag == kg.TagReserved || tag == kg.TagLocal || id.Inlined() {
+			continue
+		}
+		if c := &t.cache[cacheSlot(id)]; c.t == nil || c.id != id {
+			ids[n] = id
+			n++
+		}
+	}
+	ids = ids[:n]
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	if len(ids) == 0 {
+		return nil
+	}
+	terms := make([]kg.Term, len(ids))
+	if err := b.Terms(ids, terms); err != nil {
+		return t.env.Fault("term look-up", err)
+	}
+	for i, id := range ids {
+		t.cache[cacheSlot(id)] = cacheEntry{id: id, t: &terms[i]}
+	}
+	return nil
+}

@@ -23,9 +23,9 @@ func NewAccumulator(name, separator string) Accumulator {
 	case "COUNT":
 		return &counter{}
 	case "SUM":
-		return &summer{}
+		return &Summer{}
 	case "AVG":
-		return &summer{avg: true}
+		return &Summer{Avg: true}
 	case "MIN":
 		return &extreme{sign: -1}
 	case "MAX":
@@ -46,15 +46,18 @@ func (a *counter) Add(_ *Ctx, v Value, n int64) {
 func (a *counter) Result(*Ctx) Value { return integer(a.n) }
 func (a *counter) Bytes() int64      { return 24 }
 
-type summer struct {
-	avg    bool
+// Summer is the accumulator of SUM and, with Avg, of AVG. Its zero value is
+// empty.
+type Summer struct {
+	Avg    bool
 	failed bool
 	n      int64
 	small  int64 // sum of integers while it fits
 	rest   xsd.Number
 }
 
-func (a *summer) Add(c *Ctx, v Value, n int64) {
+// Add is part of Accumulator.
+func (a *Summer) Add(c *Ctx, v Value, n int64) {
 	a.n += n
 	if a.failed {
 		return
@@ -86,24 +89,25 @@ func (a *summer) Add(c *Ctx, v Value, n int64) {
 	a.add(x)
 }
 
-func (a *summer) add(x xsd.Number) {
+func (a *Summer) add(x xsd.Number) {
 	var err error
 	if a.rest, err = a.rest.Add(x); err != nil {
 		a.failed = true
 	}
 }
 
-func (a *summer) flush() {
+func (a *Summer) flush() {
 	a.add(xsd.Int(a.small))
 	a.small = 0
 }
 
-func (a *summer) Result(*Ctx) Value {
+// Result is part of Accumulator.
+func (a *Summer) Result(*Ctx) Value {
 	a.flush()
 	if a.failed {
 		return errValue
 	}
-	if !a.avg || a.n == 0 {
+	if !a.Avg || a.n == 0 {
 		return number(a.rest)
 	}
 	q, err := a.rest.Div(xsd.Int(a.n))
@@ -112,7 +116,9 @@ func (a *summer) Result(*Ctx) Value {
 	}
 	return number(q)
 }
-func (a *summer) Bytes() int64 { return 96 }
+
+// Bytes is part of Accumulator.
+func (a *Summer) Bytes() int64 { return 96 }
 
 type extreme struct {
 	sign   int

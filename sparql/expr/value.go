@@ -55,6 +55,9 @@ func boolean(b bool) Value {
 	return v
 }
 
+// Integer returns an xsd:integer.
+func Integer(n int64) Value { return integer(n) }
+
 func integer(n int64) Value  { return Value{K: Int, N: n} }
 func str(s string) Value     { return Value{K: Str, S: s} }
 func double(f float64) Value { return Value{K: Dbl, N: int64(math.Float64bits(f))} }
@@ -234,6 +237,9 @@ func (c *Ctx) resolve(v *Value) {
 	}
 	*v = FromTerm(t, v.ID)
 }
+
+// Resolve looks up the term of a value, so that copies of it need no look-up.
+func (c *Ctx) Resolve(v *Value) { c.resolve(v) }
 
 // Term returns the term of a value; None for an error.
 func (c *Ctx) Term(v Value) kg.Term {

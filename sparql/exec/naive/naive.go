@@ -277,7 +277,9 @@ func key(s Solution, vars []string) string {
 	}
 	if vars == nil {
 		for v := range s {
-			vars = append(vars, v)
+			if !algebra.Hidden(v) {
+				vars = append(vars, v)
+			}
 		}
 		slices.Sort(vars)
 	}
