@@ -176,8 +176,12 @@ func readJSON(r io.Reader) (*Document, error) {
 		Boolean *bool
 		Results *struct{ Bindings []map[string]jsonTerm }
 	}
-	if err := json.NewDecoder(r).Decode(&in); err != nil {
-		return nil, fmt.Errorf("results: JSON: %w", err)
+	dec := json.NewDecoder(r)
+	if err := dec.Decode(&in); err != nil {
+		return nil, fmt.Errorf("results: JSON: byte %d: %w", dec.InputOffset(), err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, fmt.Errorf("results: JSON: byte %d: text after the end of the document", dec.InputOffset())
 	}
 	d := &Document{Vars: in.Head.Vars, Boolean: in.Boolean}
 	if in.Boolean == nil && in.Results == nil {

@@ -1,7 +1,6 @@
 package results
 
 import (
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/sparql/syntax"
+	"github.com/quaestor-kg/quaestor/sparql/syntax/lex"
 )
 
 type csvEncoder struct{ vars []string }
@@ -87,37 +87,53 @@ func (e *tsvEncoder) row(b []byte, _ int, row []kg.Term) []byte {
 
 func (e *tsvEncoder) tail(b []byte, _ int) []byte { return b }
 
-// bare reports whether a number may be written without quotes and datatype.
+// bare reports whether a number may be written without quotes and datatype:
+// whether it is read back as the same term.
 func bare(t kg.Term) bool {
+	var want lex.Kind
 	switch t.Datatype {
-	case kg.XSD + "integer", kg.XSD + "decimal", kg.XSD + "double":
-		c, err := parseBare(t.Value)
-		return err == nil && c == t
+	case kg.XSD + "integer":
+		want = lex.Integer
+	case kg.XSD + "decimal":
+		want = lex.Decimal
+	case kg.XSD + "double":
+		want = lex.Double
+	default:
+		return false
 	}
-	return false
+	kind, n := lex.ScanNumber(t.Value)
+	return kind == want && n == len(t.Value)
 }
 
-// parseBare reads a term in SPARQL syntax.
-func parseBare(s string) (kg.Term, error) { return syntax.ParseTerm(s) }
-
+// readCSV reads RFC 4180. encoding/csv is not used because it skips empty
+// lines, which are rows of one unbound variable here.
 func readCSV(r io.Reader) (*Document, error) {
-	cr := csv.NewReader(r)
-	cr.FieldsPerRecord = 0
-	head, err := cr.Read()
-	if err == io.EOF {
-		return nil, errors.New("results: CSV: no header line")
-	}
+	text, err := io.ReadAll(r)
 	if err != nil {
 		return nil, fmt.Errorf("results: CSV: %w", err)
 	}
-	d := &Document{Vars: head}
-	for {
-		rec, err := cr.Read()
-		if err == io.EOF {
-			return d, nil
-		}
+	c := csvReader{text: string(text), line: 1}
+	if c.text == "" {
+		return nil, errors.New("results: CSV: no header line")
+	}
+	d := &Document{}
+	if d.Vars, err = c.record(); err != nil {
+		return nil, err
+	}
+	if len(d.Vars) == 1 && d.Vars[0] == "" {
+		d.Vars = nil // rows without columns
+	}
+	for c.text != "" {
+		line := c.line
+		rec, err := c.record()
 		if err != nil {
-			return nil, fmt.Errorf("results: CSV: %w", err)
+			return nil, err
+		}
+		if len(d.Vars) == 0 && len(rec) == 1 && rec[0] == "" {
+			rec = nil
+		}
+		if len(rec) != len(d.Vars) {
+			return nil, fmt.Errorf("results: CSV: line %d has %d fields for %d variables", line, len(rec), len(d.Vars))
 		}
 		row := make([]kg.Term, len(rec))
 		for i, s := range rec {
@@ -130,6 +146,71 @@ func readCSV(r io.Reader) (*Document, error) {
 			}
 		}
 		d.Rows = append(d.Rows, row)
+	}
+	return d, nil
+}
+
+type csvReader struct {
+	text string // what is left
+	line int
+}
+
+// record reads one record with its line end.
+func (c *csvReader) record() ([]string, error) {
+	var rec []string
+	for {
+		field, err := c.field()
+		if err != nil {
+			return nil, err
+		}
+		rec = append(rec, field)
+		switch {
+		case strings.HasPrefix(c.text, ","):
+			c.text = c.text[1:]
+			continue
+		case strings.HasPrefix(c.text, "\r\n"):
+			c.text = c.text[2:]
+		case c.text != "": // LF or CR
+			c.text = c.text[1:]
+		}
+		c.line++
+		return rec, nil
+	}
+}
+
+func (c *csvReader) field() (string, error) {
+	if !strings.HasPrefix(c.text, `"`) {
+		n := strings.IndexAny(c.text, ",\r\n")
+		if n < 0 {
+			n = len(c.text)
+		}
+		s := c.text[:n]
+		c.text = c.text[n:]
+		if strings.Contains(s, `"`) {
+			return "", fmt.Errorf("results: CSV: line %d: a quote inside a field without quotes", c.line)
+		}
+		return s, nil
+	}
+	start := c.line
+	var b strings.Builder
+	for rest := c.text[1:]; ; {
+		n := strings.IndexByte(rest, '"')
+		if n < 0 {
+			return "", fmt.Errorf("results: CSV: line %d: a field is not closed", start)
+		}
+		b.WriteString(rest[:n])
+		c.line += strings.Count(rest[:n], "\n")
+		rest = rest[n+1:]
+		if strings.HasPrefix(rest, `"`) {
+			b.WriteByte('"')
+			rest = rest[1:]
+			continue
+		}
+		if rest != "" && !strings.ContainsAny(rest[:1], ",\r\n") {
+			return "", fmt.Errorf("results: CSV: line %d: text after a closing quote", c.line)
+		}
+		c.text = rest
+		return b.String(), nil
 	}
 }
 
@@ -166,7 +247,7 @@ func readTSV(r io.Reader) (*Document, error) {
 			if f == "" {
 				continue
 			}
-			if row[i], err = parseBare(f); err != nil {
+			if row[i], err = syntax.ParseTerm(f); err != nil {
 				return nil, fmt.Errorf("results: TSV: line %d, field %d: %w", n+1, i+1, err)
 			}
 		}

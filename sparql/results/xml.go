@@ -91,27 +91,41 @@ func appendXMLTerm(b []byte, t kg.Term) []byte {
 // appendXML escapes text or an attribute value. Characters that XML 1.0 cannot
 // hold become U+FFFD: there is no other way to keep the document well-formed.
 func appendXML(b []byte, s string, attribute bool) []byte {
-	for _, r := range s {
+	from := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= 0x20 && c < 0x7f && c != '<' && c != '>' && c != '&' && c != '"' {
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		escape := ""
 		switch {
 		case r == '<':
-			b = append(b, "&lt;"...)
+			escape = "&lt;"
 		case r == '>':
-			b = append(b, "&gt;"...)
+			escape = "&gt;"
 		case r == '&':
-			b = append(b, "&amp;"...)
+			escape = "&amp;"
 		case r == '"' && attribute:
-			b = append(b, "&quot;"...)
+			escape = "&quot;"
 		case r == '\r':
-			b = append(b, "&#xD;"...) // a bare CR would be read as LF
-		case (r == '\n' || r == '\t') && attribute:
-			b = fmt.Appendf(b, "&#x%X;", r)
-		case r == '\n', r == '\t', r >= 0x20 && r <= 0xD7FF, r >= 0xE000 && r <= 0xFFFD, r >= 0x10000:
-			b = utf8.AppendRune(b, r)
-		default:
-			b = append(b, "\uFFFD"...)
+			escape = "&#xD;" // a bare CR would be read as LF
+		case r == '\n' && attribute:
+			escape = "&#xA;"
+		case r == '\t' && attribute:
+			escape = "&#x9;"
+		case r == utf8.RuneError && n == 1, r < 0x20 && r != '\n' && r != '\t', r == 0xFFFE, r == 0xFFFF:
+			escape = "\uFFFD"
 		}
+		if escape != "" {
+			b = append(b, s[from:i]...)
+			b = append(b, escape...)
+			from = i + n
+		}
+		i += n
 	}
-	return b
+	return append(b, s[from:]...)
 }
 
 const maxXMLDepth = 64
