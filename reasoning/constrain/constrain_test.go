@@ -315,7 +315,9 @@ func TestImageLarge(t *testing.T) {
 		rd := RD(rng.IntN(2 * len(g.Relations())))
 		seen := map[Node]bool{}
 		for _, n := range s {
-			g.Neighbours(n, rd, func(m Node) { seen[m] = true })
+			for m := range g.Neighbours(n, rd) {
+				seen[m] = true
+			}
 		}
 		got := g.Image(s, rd)
 		if len(got) != len(seen) || !slices.IsSorted(got) {

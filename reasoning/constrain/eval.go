@@ -119,7 +119,7 @@ func (g *Graph) Follow(w Walk, rd RD) Walk {
 		}
 		return out
 	}
-	out.Set = minus(out.Set, w.Anchors)
+	out.Set = Minus(out.Set, w.Anchors)
 	return out
 }
 
@@ -144,9 +144,9 @@ func (g *Graph) Then(w Walk, op Op) (Walk, error) {
 			return w, err
 		}
 		if op.Kind == With {
-			w.Set = intersect(w.Set, back)
+			w.Set = Intersect(w.Set, back)
 		} else {
-			w.Set = minus(w.Set, back)
+			w.Set = Minus(w.Set, back)
 		}
 	case Max, Min:
 		r, ok := g.relIdx[op.Rel]
@@ -193,7 +193,7 @@ func (g *Graph) Finish(w Walk, e End) (Result, error) {
 		if err != nil {
 			return res, err
 		}
-		res.Bool = len(intersect(w.Set, to)) > 0
+		res.Bool = len(Intersect(w.Set, to)) > 0
 	case Sum, Avg:
 		r, ok := g.relIdx[e.Rel]
 		if !ok {
@@ -288,7 +288,7 @@ func (g *Graph) RDs(s Set) []RD {
 
 // OfClass keeps the instances of a class.
 func (g *Graph) OfClass(s Set, class int) Set {
-	return intersect(s, g.classes[class].Instances)
+	return Intersect(s, g.classes[class].Instances)
 }
 
 // Reaching returns the nodes from which the steps lead to the anchor, or
@@ -405,9 +405,7 @@ func (g *Graph) Filter(s Set, rel int, cmp byte, number string) Set {
 }
 
 // Intersect returns the common members of two sets.
-func Intersect(a, b Set) Set { return intersect(a, b) }
-
-func intersect(a, b Set) Set {
+func Intersect(a, b Set) Set {
 	if len(a) > len(b) {
 		a, b = b, a
 	}
@@ -437,8 +435,8 @@ func intersect(a, b Set) Set {
 	return out
 }
 
-// minus returns the members of a that are not in b.
-func minus(a, b Set) Set {
+// Minus returns the members of a that are not in b.
+func Minus(a, b Set) Set {
 	if len(b) == 0 || len(a) == 0 {
 		return a
 	}

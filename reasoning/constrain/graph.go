@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"sort"
@@ -823,11 +824,14 @@ func (g *Graph) ClassesOf(n Node) []uint32 { return g.cls[g.clsOff[n]:g.clsOff[n
 // RDsOf returns the relations of a node with their directions, ascending.
 func (g *Graph) RDsOf(n Node) []RD { return g.charsets[g.charset[n]] }
 
-// Neighbours calls f for each neighbour of a node over one relation and
-// direction.
-func (g *Graph) Neighbours(n Node, rd RD, f func(Node)) {
-	for _, e := range g.row(n, rd) {
-		f(Node(e))
+// Neighbours yields the neighbours of a node over one relation and direction.
+func (g *Graph) Neighbours(n Node, rd RD) iter.Seq[Node] {
+	return func(yield func(Node) bool) {
+		for _, e := range g.row(n, rd) {
+			if !yield(Node(e)) {
+				return
+			}
+		}
 	}
 }
 

@@ -1,0 +1,110 @@
+package automaton
+
+import (
+	"slices"
+
+	"github.com/quaestor-kg/quaestor/reasoning/constrain"
+)
+
+// Index holds what automata of one graph share: which names a node has, and
+// which names lead anywhere. It is immutable and safe for concurrent use.
+type Index struct {
+	g     *constrain.Graph
+	start []uint32 // node -> names, compressed sparse rows
+	names []uint32
+	// connected lists the names with an edge; nil if all have one.
+	connected []uint32
+}
+
+// NewIndex indexes the names of a graph.
+func NewIndex(g *constrain.Graph) *Index {
+	x := &Index{g: g, start: make([]uint32, g.Nodes()+1)}
+	dead := false
+	for i := range g.NameCount() {
+		_, nodes := g.NameAt(i)
+		for _, n := range nodes {
+			x.start[n+1]++
+		}
+		dead = dead || !anyEdge(g, nodes)
+	}
+	for n := range g.Nodes() {
+		x.start[n+1] += x.start[n]
+	}
+	x.names = make([]uint32, x.start[g.Nodes()])
+	next := slices.Clone(x.start[:g.Nodes()])
+	for i := range g.NameCount() {
+		_, nodes := g.NameAt(i)
+		for _, n := range nodes {
+			x.names[next[n]] = uint32(i)
+			next[n]++
+		}
+		if dead && anyEdge(g, nodes) {
+			x.connected = append(x.connected, uint32(i))
+		}
+	}
+	return x
+}
+
+func anyEdge(g *constrain.Graph, nodes []constrain.Node) bool {
+	// Nodes of one name stand in descending order of their edges.
+	return len(nodes) > 0 && g.Degree(nodes[0]) > 0
+}
+
+// of returns the indices of a node's names.
+func (x *Index) of(n constrain.Node) []uint32 { return x.names[x.start[n]:x.start[n+1]] }
+
+// nameable reports whether a node has a name that a query can hold.
+func (x *Index) nameable(n constrain.Node) bool { return x.start[n] < x.start[n+1] }
+
+// namesOf returns the names of a set, ascending.
+func (x *Index) namesOf(s constrain.Set) []uint32 {
+	out := make([]uint32, 0, len(s))
+	for _, n := range s {
+		out = append(out, x.of(n)...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// name returns the index of a name.
+func (x *Index) name(s string) (uint32, bool) {
+	lo, hi := x.g.NameRange(s)
+	if lo == hi {
+		return 0, false
+	}
+	k, _ := x.g.NameAt(lo)
+	return uint32(lo), k == s
+}
+
+// leads reports whether any member of a set has a neighbour, over one step, that
+// passes f.
+func (x *Index) leads(s constrain.Set, rd constrain.RD, f func(constrain.Node) bool) bool {
+	for _, n := range s {
+		for m := range x.g.Neighbours(n, rd) {
+			if f(m) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// canFollow reports whether a step leaves anything: from the second edge on the
+// anchors are taken out of the set.
+func (x *Index) canFollow(w constrain.Walk, rd constrain.RD) bool {
+	if w.Edges == 0 || len(w.Anchors) == 0 {
+		return true
+	}
+	return x.leads(w.Set, rd, func(n constrain.Node) bool { return !w.Anchors.Contains(n) })
+}
+
+// classesIn marks the classes that members of a set have.
+func (x *Index) classesIn(s constrain.Set) []bool {
+	out := make([]bool, len(x.g.Classes()))
+	for _, n := range s {
+		for _, c := range x.g.ClassesOf(n) {
+			out[c] = true
+		}
+	}
+	return out
+}
