@@ -25,14 +25,18 @@ func FuzzParse(f *testing.F) {
 			if err != nil {
 				t.Fatalf("%q prints as %q: %v", text, s, err)
 			}
-			if r.String() != s {
+			if !Equal(q, r) || r.String() != s {
 				t.Fatalf("%q prints as %q, then as %q", text, s, r.String())
 			}
 		}
 		if u, err := ParseUpdate(text, "http://b/"); err == nil {
 			s := u.String()
-			if _, err := ParseUpdate(s, "http://b/"); err != nil {
+			r, err := ParseUpdate(s, "http://b/")
+			if err != nil {
 				t.Fatalf("%q prints as %q: %v", text, s, err)
+			}
+			if !Equal(u, r) {
+				t.Fatalf("%q prints as %q, then as %q", text, s, r.String())
 			}
 		}
 	})
