@@ -67,6 +67,9 @@ func Read(ctx context.Context, r io.Reader, o Options) iter.Seq2[[]kg.TermQuad, 
 				case f.err != nil && f.err != io.EOF:
 					err = f.err
 				case err == io.EOF && decoded == f.written:
+					if o.OnProgress != nil {
+						o.OnProgress(f.g.src.dec.InputOffset())
+					}
 					return
 				default:
 					err = fmt.Errorf("rdfxml: %s: decoded %d of %d statements: %w", o.File, decoded, f.written, err)

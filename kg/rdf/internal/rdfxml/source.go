@@ -80,7 +80,8 @@ func newSource(r io.Reader, file string) *source {
 // errorf makes an error at the current place.
 func (s *source) errorf(remedy, format string, args ...any) *scan.Error {
 	line, col := s.dec.InputPos()
-	return &scan.Error{File: s.file, Line: line, Col: col, Offset: s.dec.InputOffset(), Msg: fmt.Sprintf(format, args...), Remedy: remedy}
+	// The decoder counts bytes, and may stand before the first of a line.
+	return &scan.Error{File: s.file, Line: line, Col: max(col, 1), Offset: s.dec.InputOffset(), Msg: fmt.Sprintf(format, args...), Remedy: remedy}
 }
 
 // next returns element, endTag, xml.CharData, xml.Comment or xml.ProcInst;
@@ -193,6 +194,8 @@ func (s *source) start(t xml.StartElement) (any, error) {
 			continue
 		}
 		switch {
+		case prefix != "" && !scan.IsNCName(prefix):
+			return nil, s.errorf("", "%s is no prefix", scan.Shown(prefix))
 		case prefix == "xmlns" || prefix != "xml" && (a.Value == xmlNS || a.Value == xmlnsNS) || prefix == "xml" && a.Value != xmlNS:
 			return nil, s.errorf("", "the prefixes xml and xmlns and their namespaces cannot be declared otherwise")
 		case prefix != "" && a.Value == "":
@@ -225,6 +228,10 @@ func (s *source) start(t xml.StartElement) (any, error) {
 
 func (s *source) resolve(n xml.Name, attr bool) (name, error) {
 	r := name{prefix: n.Space, local: n.Local}
+	// encoding/xml checks the name as a whole, not its parts.
+	if !scan.IsNCName(n.Local) || n.Space != "" && !scan.IsNCName(n.Space) {
+		return r, s.errorf("", "%s is no XML name with a prefix", scan.Shown(join(n)))
+	}
 	if attr && n.Space == "" {
 		return r, nil
 	}

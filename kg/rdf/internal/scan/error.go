@@ -23,7 +23,7 @@ const (
 type Error struct {
 	File   string // name of the document, empty if unknown
 	Line   int    // from 1
-	Col    int    // from 1, in characters
+	Col    int    // from 1, in characters (in bytes for RDF/XML)
 	Offset int64  // from 0, in bytes of the decompressed document
 	Msg    string // what is wrong
 	Remedy string // what the user can do; may be empty
