@@ -113,3 +113,22 @@ func TestFormatKeepsTokens(t *testing.T) {
 		t.Errorf("only %d files formatted", n)
 	}
 }
+
+// FuzzText formats texts that parse: tokens stay, and again changes nothing.
+func FuzzText(f *testing.F) {
+	f.Add("select * { ?s ?p ?o . filter(?o>3) } # end")
+	f.Add("insert data { <a> <b> 1 ; <c> [ <d> 2 ] } ; delete where { graph ?g { ?s ?p ?o } }")
+	f.Add("prefix a: <b> select ?x { values ?x { 1 2 } { select ?y { } } union { << ?s ?p ?o >> a:b ( 1 ) } } order by ?x")
+	f.Fuzz(func(t *testing.T, text string) {
+		out, err := Text(text)
+		if err != nil {
+			return
+		}
+		if a, b := strings.Join(tokens(t, text), " "), strings.Join(tokens(t, out), " "); a != b {
+			t.Fatalf("tokens of %q changed in %q", text, out)
+		}
+		if again, err := Text(out); err != nil || again != out {
+			t.Fatalf("%q, formatted again %q (%v)", out, again, err)
+		}
+	})
+}
