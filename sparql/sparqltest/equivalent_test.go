@@ -11,6 +11,7 @@ import (
 
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/kg/mem"
+	"github.com/quaestor-kg/quaestor/kg/store"
 	"github.com/quaestor-kg/quaestor/sparql/sparqltest"
 	"github.com/quaestor-kg/quaestor/sparql/syntax"
 )
@@ -34,6 +35,50 @@ func memWith(t *testing.T, quads []kg.TermQuad) kg.Store {
 	t.Helper()
 	st := mem.New()
 	if _, err := st.Load(context.Background(), quadSeq(quads)); err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
+// diskWith opens a store on disk; one half of the quads is loaded, the other
+// is inserted, and some that are removed again.
+func diskWith(t *testing.T, quads []kg.TermQuad) kg.Store {
+	t.Helper()
+	st, err := store.Open(t.TempDir(), store.Options{MinFree: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	half := len(quads) / 2
+	extra := kg.TermQuad{S: kg.NewIRI("http://example.org/gone"), P: kg.NewIRI("http://example.org/p0"), O: kg.NewIRI("http://example.org/e0")}
+	if _, err := st.Load(context.Background(), quadSeq(append([]kg.TermQuad{extra}, quads[:half]...))); err != nil {
+		t.Fatal(err)
+	}
+	err = st.Update(context.Background(), func(tx kg.Tx) error {
+		for i, q := range append([]kg.TermQuad{extra}, quads[half:]...) {
+			var id kg.Quad
+			for j, to := range []*kg.ID{&id.S, &id.P, &id.O, &id.G} {
+				term := [...]kg.Term{q.S, q.P, q.O, q.G}[j]
+				if *to = kg.DefaultGraph; term.Kind == kg.None {
+					continue
+				}
+				var err error
+				if *to, err = tx.Intern(term); err != nil {
+					return err
+				}
+			}
+			var err error
+			if i == 0 {
+				_, err = tx.Delete(id)
+			} else {
+				_, err = tx.Insert(id)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	return st
@@ -82,7 +127,13 @@ func TestEquivalence(t *testing.T) {
 		r := rand.New(rand.NewPCG(*seed, uint64(i)))
 		v := sparqltest.NewVocabulary(r.IntN(2) == 0, r.IntN(2) == 0)
 		quads := v.Data(r, 10+r.IntN(70))
-		fast, slow := memWith(t, quads), memWith(t, quads)
+		slow := memWith(t, quads)
+		// Every fifth data set lies on disk, a part of it as recent changes.
+		newFast := memWith
+		if i/perData%5 == 4 {
+			newFast = diskWith
+		}
+		fast := newFast(t, quads)
 		for range min(perData, n-i) {
 			q := sparqltest.Generate(r, v)
 			rows, err := sparqltest.Equivalent(context.Background(), q, fast, slow)
@@ -91,12 +142,13 @@ func TestEquivalence(t *testing.T) {
 				continue
 			}
 			if err != nil {
-				report(t, q, quads, err)
+				report(t, q, quads, newFast, err)
 			}
 			if rows > 0 {
 				full++
 			}
 		}
+		fast.Close()
 	}
 	if large > n/10 {
 		t.Errorf("%d of %d queries had too large results to compare", large, n)
@@ -108,7 +160,7 @@ func TestEquivalence(t *testing.T) {
 }
 
 // report makes a failing query and its data small before it shows them.
-func report(t *testing.T, q string, quads []kg.TermQuad, err error) {
+func report(t *testing.T, q string, quads []kg.TermQuad, newFast func(*testing.T, []kg.TermQuad) kg.Store, err error) {
 	t.Helper()
 	var diff *sparqltest.Difference
 	if !errors.As(err, &diff) {
@@ -116,7 +168,9 @@ func report(t *testing.T, q string, quads []kg.TermQuad, err error) {
 	}
 	differs := func(q string, quads []kg.TermQuad) bool {
 		var d *sparqltest.Difference
-		_, err := sparqltest.Equivalent(context.Background(), q, memWith(t, quads), memWith(t, quads))
+		fast := newFast(t, quads)
+		defer fast.Close()
+		_, err := sparqltest.Equivalent(context.Background(), q, fast, memWith(t, quads))
 		if errors.As(err, &d) {
 			diff = d
 			return true
