@@ -9,6 +9,7 @@ import (
 	"github.com/quaestor-kg/quaestor/sparql/algebra"
 	"github.com/quaestor-kg/quaestor/sparql/exec"
 	"github.com/quaestor-kg/quaestor/sparql/exec/naive"
+	"github.com/quaestor-kg/quaestor/sparql/opt"
 	"github.com/quaestor-kg/quaestor/sparql/syntax"
 )
 
@@ -94,6 +95,9 @@ func (e *Engine) Prepare(text, base string) (*Prepared, error) {
 		// One solution decides.
 		p.node = &algebra.Slice{Limit: 1, Input: &algebra.Project{Input: q.Node}}
 	}
+	if !e.opt.NoOptimise {
+		p.node = opt.Rewrite(p.node)
+	}
 	return p, nil
 }
 
@@ -166,27 +170,56 @@ func (p *Prepared) Run(ctx context.Context, s kg.Snapshot, l Limits, ds ...Datas
 }
 
 func (p *Prepared) source(env *exec.Env) (exec.Source, error) {
-	return p.eng.source(env, p.node, p.columns())
+	if p.eng.opt.NoOptimise {
+		return naive.Source(env, p.node, p.columns())
+	}
+	return build(env, p.node, p.columns(), false)
 }
 
-// source evaluates a tree; the columns are the ones asked for.
+// source evaluates a tree that was not rewritten yet.
 func (e *Engine) source(env *exec.Env, n algebra.Node, vars []string) (exec.Source, error) {
 	if e.opt.NoOptimise {
 		return naive.Source(env, n, vars)
 	}
-	return exec.Build(env, n, vars, exec.Options{})
+	return build(env, opt.Rewrite(n), vars, false)
+}
+
+// build plans a rewritten tree and makes its operators.
+func build(env *exec.Env, n algebra.Node, vars []string, measure bool) (*exec.Built, error) {
+	st := newStats(env)
+	return exec.Build(env, opt.Plan(n, st, vars), vars, exec.Options{
+		Measure: measure,
+		Optimise: func(n algebra.Node) algebra.Node {
+			return opt.Plan(opt.Rewrite(n), st, algebra.InScope(n).List())
+		},
+	})
 }
 
 // Explain returns the plan of the query on this snapshot. With analyze the
 // query is run to its end and the plan holds measured counters.
 func (p *Prepared) Explain(ctx context.Context, s kg.Snapshot, l Limits, analyze bool) (*Plan, error) {
-	return explainNode(p.node), nil
-}
-
-func explainNode(n algebra.Node) *Plan {
-	plan := &Plan{Op: algebra.Label(n), Estimate: -1}
-	for _, c := range n.Children() {
-		plan.Children = append(plan.Children, explainNode(c))
+	env, err := p.env(ctx, s, l, nil)
+	if err != nil {
+		return nil, err
 	}
-	return plan
+	defer env.Close()
+	node := p.node
+	if p.eng.opt.NoOptimise {
+		node = opt.Rewrite(node)
+	}
+	b, err := build(env, node, p.columns(), analyze)
+	if err != nil {
+		return nil, err
+	}
+	defer b.Close()
+	for analyze {
+		batch, err := b.Next()
+		if err != nil {
+			return nil, err
+		}
+		if batch == nil {
+			break
+		}
+	}
+	return b.Plan(), nil
 }

@@ -70,6 +70,21 @@ func Normal(p PathExpr) PathExpr {
 	return p
 }
 
+// Nullable reports whether a path can have length zero.
+func Nullable(p PathExpr) bool {
+	switch p := p.(type) {
+	case *Inv:
+		return Nullable(p.Path)
+	case *Seq:
+		return Nullable(p.A) && Nullable(p.B)
+	case *Alt:
+		return Nullable(p.A) || Nullable(p.B)
+	case *Repeat:
+		return p.Zero || Nullable(p.Path)
+	}
+	return false
+}
+
 // ExpandPath rewrites a path pattern whose path is no closure into patterns
 // that are: sequences to joins, alternatives to unions, negated sets to
 // filters (SPARQL 1.1, section 18.2.2.4 and 18.5). fresh makes variables that

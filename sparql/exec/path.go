@@ -150,7 +150,7 @@ func (p *pathOp) begin() error {
 		o = p.b.Cols[p.oCol][p.row]
 	}
 	p.ends, p.at = p.ends[:0], 0
-	if p.path.Zero {
+	if algebra.Nullable(p.path) {
 		// Between two variables only nodes of the graph are at distance zero.
 		x := kg.Any
 		if p.sCol >= 0 && p.oID == kg.Any {
@@ -265,7 +265,7 @@ func (p *pathOp) findStarts() error {
 	seen := idtable.New(1)
 	pat, takeS, takeO := kg.Pattern{}, true, true
 	o := kg.SPO
-	if !p.path.Zero {
+	if !algebra.Nullable(p.path) {
 		switch l := p.path.Path.(type) {
 		case *algebra.Link:
 			id, err := p.env.Terms.Intern(l.IRI)
