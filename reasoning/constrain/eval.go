@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/reasoning/internal/literal"
 )
 
@@ -478,10 +479,14 @@ func (g *Graph) Offered(w Walk) []RD {
 	return out
 }
 
-// WithNames returns a view of the graph in which some names stand for given
-// nodes only: how a link that the user pinned takes effect.
-func (g *Graph) WithNames(pins map[string][]Node) *Graph {
+// With returns the same view over another snapshot of the same version (nil:
+// keep), in which some names stand for given nodes only: how a link that the
+// user pinned takes effect.
+func (g *Graph) With(snap kg.Snapshot, pins map[string][]Node) *Graph {
 	v := *g
+	if snap != nil {
+		v.snap = snap
+	}
 	v.pins = pins
 	return &v
 }

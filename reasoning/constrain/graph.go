@@ -100,7 +100,7 @@ type Graph struct {
 	vtype  []uint8   // node -> index into literal.DateTypes + 1, 0 for numbers and others
 
 	names nameIndex
-	pins  map[string][]Node // see WithNames
+	pins  map[string][]Node // see With
 
 	typePreds  []kg.ID
 	labelPreds []kg.ID

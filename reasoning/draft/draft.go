@@ -79,7 +79,7 @@ func New(g *constrain.Graph, enc Encoder) *Generator {
 func (gen *Generator) Graph() *constrain.Graph { return gen.g }
 
 // Over returns a generator over another view of the same graph (see
-// constrain.Graph.WithNames).
+// constrain.Graph.With).
 func (gen *Generator) Over(g *constrain.Graph) *Generator { return &Generator{g: g, sim: gen.sim} }
 
 // chain is a start with edges.

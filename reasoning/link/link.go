@@ -140,6 +140,14 @@ func New(g *constrain.Graph) *Linker {
 	return l
 }
 
+// Over returns the linker over another view of the same graph (see
+// constrain.Graph.With).
+func (l *Linker) Over(g *constrain.Graph) *Linker {
+	v := *l
+	v.g = g
+	return &v
+}
+
 // Graph is the graph whose names are linked.
 func (l *Linker) Graph() *constrain.Graph { return l.g }
 
