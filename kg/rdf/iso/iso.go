@@ -2,9 +2,9 @@
 // their blank nodes (RDF 1.1 Concepts, section 3.6; triple terms of RDF 1.2
 // included).
 //
-// Blank nodes get colours from what is said about them, round by round, until
-// no round tells more nodes apart. Where nodes stay alike, one is singled out
-// on both sides and the rounds go on; a wrong choice is taken back. Connected
+// Blank nodes get colours from what is said about them, until no look at their
+// neighbours tells more of them apart. Where nodes stay alike, one is singled out
+// on both sides and colouring goes on; a wrong choice is taken back. Connected
 // components are matched one by one, so that many alike components cost no
 // more than their number. Colours only guide the search: the mapping it finds
 // is checked statement by statement.
@@ -31,8 +31,8 @@ func Equal(a, b []kg.TermQuad) bool {
 	if len(ga.quads) == 0 {
 		return true
 	}
-	ga.refine(nil)
-	gb.refine(nil)
+	ga.refine(ga.all(), ga.all())
+	gb.refine(gb.all(), gb.all())
 	ca, cb := ga.components(), gb.components()
 	if len(ca) != len(cb) {
 		return false
@@ -65,6 +65,8 @@ type graph struct {
 	names  []string            // node to label
 	uses   [][]int             // node to quads
 	colour []uint64            // of nodes
+	sign   []uint64            // signatures of nodes, see refine
+	dirty  []bool              // nodes that wait for a new signature
 }
 
 // quad is a statement with blank nodes.
@@ -104,7 +106,8 @@ func newGraph(quads []kg.TermQuad) *graph {
 		}
 		g.quads = append(g.quads, q)
 	}
-	g.colour = make([]uint64, len(g.names))
+	n := len(g.names)
+	g.colour, g.sign, g.dirty = make([]uint64, n), make([]uint64, n), make([]bool, n)
 	return g
 }
 
@@ -162,48 +165,121 @@ func (g *graph) hash(e *expr, self int) uint64 {
 	return mix(2, g.colour[e.node])
 }
 
-// refine colours nodes (all if nil) until a round tells no more apart, and
-// returns the number of colours.
-func (g *graph) refine(nodes []int) int {
-	if nodes == nil {
-		nodes = make([]int, len(g.names))
-		for i := range nodes {
-			nodes[i] = i
+// signature is what node n sees of its statements, whatever their order.
+func (g *graph) signature(n int) uint64 {
+	var sum uint64
+	for _, k := range g.uses[n] {
+		q := &g.quads[k]
+		h := uint64(4)
+		for j := range q.expr {
+			h = mix(h, g.hash(&q.expr[j], n))
 		}
+		sum += h
 	}
-	next := make([]uint64, len(nodes))
-	count := g.colours(nodes)
-	for {
-		for i, n := range nodes {
-			var sum uint64
-			for _, k := range g.uses[n] {
-				q := &g.quads[k]
-				h := uint64(4)
-				for j := range q.expr {
-					h = mix(h, g.hash(&q.expr[j], n))
-				}
-				sum += h
+	return mix(5, sum)
+}
+
+// all returns the nodes.
+func (g *graph) all() []int {
+	nodes := make([]int, len(g.names))
+	for n := range nodes {
+		nodes[n] = n
+	}
+	return nodes
+}
+
+// class is a set of nodes of one colour; all have the same signature.
+type class struct {
+	size    int
+	sign    uint64
+	members []int // may hold nodes that have left
+}
+
+// refine splits the classes of nodes by signature until no class splits.
+// Dirty are the nodes whose signature may be out of date. As in Hopcroft's
+// minimisation of automata the largest part of a class keeps its colour, so
+// that a node is looked at again only when it has new neighbours: long chains
+// cost little more than their length. All choices depend on colours and sizes
+// alone, never on names or order, so isomorphic graphs get equal colours.
+func (g *graph) refine(nodes, dirty []int) {
+	byColour := map[uint64]*class{}
+	for _, n := range nodes {
+		c := byColour[g.colour[n]]
+		if c == nil {
+			c = &class{sign: g.sign[n]}
+			byColour[g.colour[n]] = c
+		}
+		c.size++
+		c.members = append(c.members, n)
+	}
+	for len(dirty) > 0 {
+		// Signatures first, colours after: all nodes see the same round.
+		touched := map[uint64]map[uint64][]int{}
+		for _, n := range dirty {
+			g.dirty[n] = false
+			s := g.signature(n)
+			if s == g.sign[n] {
+				continue
 			}
-			next[i] = mix(mix(5, g.colour[n]), sum)
+			g.sign[n] = s
+			parts := touched[g.colour[n]]
+			if parts == nil {
+				parts = map[uint64][]int{}
+				touched[g.colour[n]] = parts
+			}
+			parts[s] = append(parts[s], n)
 		}
-		for i, n := range nodes {
-			g.colour[n] = next[i]
+		dirty = dirty[:0]
+		for colour, parts := range touched {
+			c := byColour[colour]
+			rest := c.size
+			for _, nodes := range parts {
+				rest -= len(nodes)
+			}
+			keep, size := c.sign, rest
+			for s, nodes := range parts {
+				if len(nodes) > size || len(nodes) == size && s < keep {
+					keep, size = s, len(nodes)
+				}
+			}
+			if keep != c.sign {
+				if rest > 0 {
+					// Smaller than what was looked at anyway.
+					for _, n := range c.members {
+						if g.colour[n] == colour && g.sign[n] == c.sign {
+							parts[c.sign] = append(parts[c.sign], n)
+						}
+					}
+				}
+				c.members = parts[keep]
+			}
+			c.sign, c.size = keep, size
+			for s, nodes := range parts {
+				if s == keep {
+					continue
+				}
+				fresh := mix(mix(6, colour), s)
+				byColour[fresh] = &class{size: len(nodes), sign: s, members: nodes}
+				for _, n := range nodes {
+					g.colour[n] = fresh
+					dirty = g.neighbours(n, dirty)
+				}
+			}
 		}
-		now := g.colours(nodes)
-		if now == count {
-			return now
-		}
-		count = now
 	}
 }
 
-// colours counts the colours of nodes.
-func (g *graph) colours(nodes []int) int {
-	set := make(map[uint64]struct{}, len(nodes))
-	for _, n := range nodes {
-		set[g.colour[n]] = struct{}{}
+// neighbours appends the nodes that share a statement with n to dirty.
+func (g *graph) neighbours(n int, dirty []int) []int {
+	for _, k := range g.uses[n] {
+		for _, m := range g.quads[k].nodes {
+			if m != n && !g.dirty[m] {
+				g.dirty[m] = true
+				dirty = append(dirty, m)
+			}
+		}
 	}
-	return len(set)
+	return dirty
 }
 
 // component is a connected part: nodes that share statements.
@@ -241,7 +317,7 @@ func (g *graph) components() []*component {
 			all = append(all, c)
 		}
 		c.nodes = append(c.nodes, n)
-		c.colour += mix(6, g.colour[n])
+		c.colour += mix(8, g.colour[n])
 	}
 	for i := range g.quads {
 		c := byRoot[find(g.quads[i].nodes[0])]
@@ -276,11 +352,9 @@ func match(a *graph, c *component, b *graph, d *component) bool {
 	saveA, saveB := a.save(c.nodes), b.save(d.nodes)
 	defer a.restore(c.nodes, saveA)
 	x := ca[pick][0]
-	a.colour[x] = mix(7, a.colour[x])
-	a.refine(c.nodes)
+	a.single(x, c.nodes)
 	for _, y := range cb[pick] {
-		b.colour[y] = mix(7, b.colour[y])
-		b.refine(d.nodes)
+		b.single(y, d.nodes)
 		ok := match(a, c, b, d)
 		b.restore(d.nodes, saveB)
 		if ok {
@@ -298,17 +372,23 @@ func classes(g *graph, nodes []int) map[uint64][]int {
 	return m
 }
 
+// single gives node n a colour of its own and refines.
+func (g *graph) single(n int, nodes []int) {
+	g.colour[n] = mix(7, g.colour[n])
+	g.refine(nodes, g.neighbours(n, nil))
+}
+
 func (g *graph) save(nodes []int) []uint64 {
-	s := make([]uint64, len(nodes))
-	for i, n := range nodes {
-		s[i] = g.colour[n]
+	s := make([]uint64, 0, 2*len(nodes))
+	for _, n := range nodes {
+		s = append(s, g.colour[n], g.sign[n])
 	}
 	return s
 }
 
 func (g *graph) restore(nodes []int, s []uint64) {
 	for i, n := range nodes {
-		g.colour[n] = s[i]
+		g.colour[n], g.sign[n] = s[2*i], s[2*i+1]
 	}
 }
 
