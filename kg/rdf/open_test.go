@@ -151,3 +151,22 @@ func TestOpenExplainsWhatItCannotRead(t *testing.T) {
 		t.Error("a directory opened")
 	}
 }
+
+func TestProgressCountsStoredBytes(t *testing.T) {
+	data := gz(t, strings.Repeat(line1, 5000))
+	r, _, err := rdf.Open(write(t, "a.nt.gz", data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	f := r.(*rdf.File)
+	if read, size := f.Progress(); size != int64(len(data)) || read > size {
+		t.Errorf("%d of %d, want size %d", read, size, len(data))
+	}
+	if n, err := io.Copy(io.Discard, r); err != nil || n != int64(5000*len(line1)) {
+		t.Fatalf("%d bytes, error %v", n, err)
+	}
+	if read, size := f.Progress(); read != size {
+		t.Errorf("at the end: %d of %d", read, size)
+	}
+}

@@ -29,10 +29,18 @@ func TestResolve(t *testing.T) {
 		}
 	}
 	for _, c := range [][3]string{
-		{"http://a", "g", "http://a/g"}, {"http://a", "", "http://a"}, {"http://a?q", "g", "http://a/g"},
-		{"urn:a:b", "c", "urn:c"}, {"urn:a:b", "#c", "urn:a:b#c"}, {"http://a/b", "//c/../d", "http://c/d"},
-		{"file:///a/b", "c", "file:///a/c"}, {"http://a/b#f", "", "http://a/b"}, {"mailto:x@y", "?z", "mailto:x@y?z"},
-		{"http://a/b/", "é/ü", "http://a/b/é/ü"}, {"http://a/b?", "", "http://a/b?"}, {"not absolute", "x", "x"},
+		{"http://a", "g", "http://a/g"},
+		{"http://a", "", "http://a"},
+		{"http://a?q", "g", "http://a/g"},
+		{"urn:a:b", "c", "urn:c"},
+		{"urn:a:b", "#c", "urn:a:b#c"},
+		{"http://a/b", "//c/../d", "http://c/d"},
+		{"file:///a/b", "c", "file:///a/c"},
+		{"http://a/b#f", "", "http://a/b"},
+		{"mailto:x@y", "?z", "mailto:x@y?z"},
+		{"http://a/b/", "é/ü", "http://a/b/é/ü"},
+		{"http://a/b?", "", "http://a/b?"},
+		{"not absolute", "x", "x"},
 	} {
 		if got := iri.Resolve(c[0], c[1]); got != c[2] {
 			t.Errorf("%q against %q: %q, want %q", c[1], c[0], got, c[2])

@@ -16,9 +16,16 @@ func TestW3C(t *testing.T) {
 		suite string
 		count int // so that a manifest that is not read is noticed
 	}{
-		{"rdf11/rdf-n-triples", 70}, {"rdf11/rdf-n-quads", 87}, {"rdf11/rdf-turtle", 313}, {"rdf11/rdf-trig", 356},
-		{"rdf12/rdf-n-triples", 140}, {"rdf12/rdf-n-quads", 155}, {"rdf12/rdf-turtle", 416}, {"rdf12/rdf-trig", 416},
-		{"rdf11/rdf-xml", 166}, {"rdf12/rdf-xml", 197},
+		{"rdf11/rdf-n-triples", 70},
+		{"rdf11/rdf-n-quads", 87},
+		{"rdf11/rdf-turtle", 313},
+		{"rdf11/rdf-trig", 356},
+		{"rdf12/rdf-n-triples", 140},
+		{"rdf12/rdf-n-quads", 155},
+		{"rdf12/rdf-turtle", 416},
+		{"rdf12/rdf-trig", 416},
+		{"rdf11/rdf-xml", 166},
+		{"rdf12/rdf-xml", 197},
 	} {
 		t.Run(s.suite, func(t *testing.T) {
 			tests, err := rdftest.Load(filepath.Join(root, s.suite, "manifest.ttl"))

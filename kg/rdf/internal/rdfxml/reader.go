@@ -15,6 +15,10 @@
 // that starts with a dot, never empty, for literals. knakk decodes that, and
 // what was added is taken off behind it. Objects of RDF 1.2, which knakk has no
 // types for, wait in a queue while it decodes a stand-in.
+//
+// One thing differs from XML 1.0: encoding/xml does not tell a line end typed
+// inside an attribute from "&#10;", so both stay line ends; the former should
+// be a space (section 3.3.3).
 package rdfxml
 
 import (
@@ -134,7 +138,7 @@ func newFront(r io.Reader, o Options) (*front, error) {
 	if o.Base != "" {
 		b, ok := iri.NewBase(o.Base)
 		if !ok {
-			return nil, fmt.Errorf("rdf: base %q is no absolute IRI; it must start with a scheme such as http:", o.Base)
+			return nil, fmt.Errorf("rdf: base %q is no absolute IRI; it must start with a scheme, as in http://ex.example/", o.Base)
 		}
 		f.g.outer = frame{base: b, based: true}
 	}
