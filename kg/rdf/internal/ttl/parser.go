@@ -46,7 +46,7 @@ func Read(ctx context.Context, r io.Reader, o Options) iter.Seq2[[]kg.TermQuad, 
 		if o.Base != "" {
 			var ok bool
 			if p.base, ok = iri.NewBase(o.Base); !ok {
-				yield(nil, errors.New("rdf: base "+scan.Shown(o.Base)+" is no absolute IRI; it must start with a scheme such as \"http:\" to be one"))
+				yield(nil, errors.New("rdf: base "+scan.Shown(o.Base)+" is no absolute IRI; it must start with a scheme, as in http://ex.example/"))
 				return
 			}
 			p.based = true
