@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/quaestor-kg/quaestor/internal/shared"
+	"github.com/quaestor-kg/quaestor/reasoning/internal/race"
 	"github.com/quaestor-kg/quaestor/reasoning/tensor"
 	"github.com/quaestor-kg/quaestor/reasoning/tensor/cpu"
 	"github.com/quaestor-kg/quaestor/reasoning/weights"
@@ -511,6 +512,9 @@ func randomWithHeads(t testing.TB, n uint32) []byte {
 }
 
 func TestStepDoesNotAllocate(t *testing.T) {
+	if race.Enabled {
+		t.Skip("the race detector makes sync.Pool allocate")
+	}
 	m := random(t, tensor.Q8_0, Options{NoTokens: true, Threads: 2})
 	defer m.Close()
 	b := m.Start()
@@ -586,4 +590,41 @@ func FuzzConfig(f *testing.F) {
 			c.Frequencies()
 		}
 	})
+}
+
+// Several goroutines may use one model, each with its own branches.
+func TestConcurrentTexts(t *testing.T) {
+	m := random(t, tensor.Q8_0, Options{NoTokens: true, Threads: 2})
+	defer m.Close()
+	write := func(seed uint64) (ids []int32, err error) {
+		b := m.Start()
+		defer b.Release()
+		if err = m.Prefill(context.Background(), b, someIDs(seed, 70, 300)); err != nil {
+			return nil, err
+		}
+		err = m.Generate(context.Background(), b, 40, Greedy, func(id int32) bool {
+			ids = append(ids, id)
+			return true
+		})
+		return ids, err
+	}
+	var wg sync.WaitGroup
+	for seed := range uint64(4) {
+		want, err := write(seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				for range 3 {
+					if got, err := write(seed); err != nil || !slices.Equal(got, want) {
+						t.Errorf("text %d: %v %v, want %v", seed, got, err, want)
+					}
+				}
+			}()
+		}
+	}
+	wg.Wait()
 }

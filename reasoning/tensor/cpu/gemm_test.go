@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+
+	"github.com/quaestor-kg/quaestor/reasoning/internal/race"
 )
 
 // levels runs f with every kernel family this machine has.
@@ -144,6 +146,9 @@ func TestPoolRunsEveryPartOnce(t *testing.T) {
 }
 
 func TestPoolDoesNotAllocate(t *testing.T) {
+	if race.Enabled {
+		t.Skip("the race detector makes sync.Pool allocate")
+	}
 	p := NewPool(2)
 	defer p.Close()
 	sum := make([]int, 8)
