@@ -26,6 +26,10 @@ func Expand(t tensor.Type, dst []float32, src []byte) {
 		expandQ40(n/32, &dst[0], &src[0])
 	case tensor.Q8_0:
 		expandQ80(n/32, &dst[0], &src[0])
+	case tensor.Q5_1:
+		expandQ51(n/32, &dst[0], &src[0])
+	case tensor.Q5_0:
+		expandQ50(n/32, &dst[0], &src[0])
 	case tensor.F16, tensor.BF16:
 		n &^= 7
 		if n > 0 && t == tensor.F16 {
@@ -34,16 +38,20 @@ func Expand(t tensor.Type, dst []float32, src []byte) {
 			expandBF16(n, &dst[0], &src[0])
 		}
 		tensor.Dequantize(t, dst[n:], src[2*n:])
-	case tensor.Q4_K:
+	case tensor.Q4_K, tensor.Q5_K:
 		var s [16]float32
-		for ; len(dst) > 0; dst, src = dst[256:], src[144:] {
+		for ; len(dst) > 0; dst, src = dst[256:], src[size:] {
 			d := tensor.HalfToFloat(binary.LittleEndian.Uint16(src))
 			dmin := tensor.HalfToFloat(binary.LittleEndian.Uint16(src[2:]))
 			for j := range 8 {
 				scale, minimum := tensor.ScaleMinK(j, src[4:16])
 				s[2*j], s[2*j+1] = d*float32(scale), -dmin*float32(minimum)
 			}
-			expandQ4K(&dst[0], &src[16], &s[0])
+			if t == tensor.Q4_K {
+				expandQ4K(&dst[0], &src[16], &s[0])
+			} else {
+				expandQ5K(&dst[0], &src[48], &src[16], &s[0])
+			}
 		}
 	case tensor.Q6_K:
 		var s [16]float32

@@ -108,3 +108,18 @@ func single1AVX2(k int, a *float32, lda int, b *float32, ldb int, c *float32, ld
 
 //go:noescape
 func single3AVX512(k int, a *float32, lda int, b *float32, ldb int, c *float32, ldc int, add bool)
+
+//go:noescape
+func half6AVX512(k int, a *float32, lda int, b *uint16, ldb int, c *float32, ldc int, add bool)
+
+//go:noescape
+func single6AVX512(k int, a *float32, lda int, b *float32, ldb int, c *float32, ldc int, add bool)
+
+//go:noescape
+func expandQ51(blocks int, dst *float32, src *byte)
+
+//go:noescape
+func expandQ50(blocks int, dst *float32, src *byte)
+
+//go:noescape
+func expandQ5K(dst *float32, qs, qh *byte, scales *float32)

@@ -60,3 +60,15 @@ func single1AVX2(k int, a *float32, lda int, b *float32, ldb int, c *float32, ld
 func single3AVX512(k int, a *float32, lda int, b *float32, ldb int, c *float32, ldc int, add bool) {
 	panic("unreachable")
 }
+
+func half6AVX512(k int, a *float32, lda int, b *uint16, ldb int, c *float32, ldc int, add bool) {
+	panic("unreachable")
+}
+
+func single6AVX512(k int, a *float32, lda int, b *float32, ldb int, c *float32, ldc int, add bool) {
+	panic("unreachable")
+}
+
+func expandQ51(blocks int, dst *float32, src *byte)         { panic("unreachable") }
+func expandQ50(blocks int, dst *float32, src *byte)         { panic("unreachable") }
+func expandQ5K(dst *float32, qs, qh *byte, scales *float32) { panic("unreachable") }

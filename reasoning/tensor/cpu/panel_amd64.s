@@ -241,3 +241,97 @@ loop:
 	STORE512
 	VZEROUPPER
 	RET
+
+#define FMA6(off, c0, c1) \
+	VBROADCASTSS off, Z14 \
+	VFMADD231PS Z12, Z14, c0 \
+	VFMADD231PS Z13, Z14, c1
+
+#define BODY6(LOAD, w) \
+	LOAD (DI), Z12 \
+	LOAD (w*16)(DI), Z13 \
+	FMA6((SI), Z0, Z1) \
+	FMA6((SI)(AX*1), Z2, Z3) \
+	FMA6((SI)(AX*2), Z4, Z5) \
+	FMA6((R11), Z6, Z7) \
+	FMA6((R11)(AX*1), Z8, Z9) \
+	FMA6((R11)(AX*2), Z10, Z11) \
+	ADDQ $4, SI \
+	ADDQ $4, R11 \
+	ADDQ BX, DI
+
+// Rows 3-5 of a begin at R11, those of c are at R12, R13, DX + 5 R8.
+#define ARGS6 \
+	ARGS \
+	LEAQ (AX)(AX*2), R11 \
+	ADDQ SI, R11 \
+	LEAQ (R9)(R8*2), R12 \
+	LEAQ (R10)(R8*2), R13 \
+	LEAQ (R12)(R8*2), R15
+
+#define ZERO6 \
+	ZERO512 \
+	VPXORD Z6, Z6, Z6 \
+	VPXORD Z7, Z7, Z7 \
+	VPXORD Z8, Z8, Z8 \
+	VPXORD Z9, Z9, Z9 \
+	VPXORD Z10, Z10, Z10 \
+	VPXORD Z11, Z11, Z11
+
+#define LOAD6 \
+	LOAD512 \
+	VMOVUPS (R12), Z6 \
+	VMOVUPS 64(R12), Z7 \
+	VMOVUPS (R13), Z8 \
+	VMOVUPS 64(R13), Z9 \
+	VMOVUPS (R15), Z10 \
+	VMOVUPS 64(R15), Z11
+
+#define STORE6 \
+	STORE512 \
+	VMOVUPS Z6, (R12) \
+	VMOVUPS Z7, 64(R12) \
+	VMOVUPS Z8, (R13) \
+	VMOVUPS Z9, 64(R13) \
+	VMOVUPS Z10, (R15) \
+	VMOVUPS Z11, 64(R15)
+
+// func half6AVX512(k int, a *float32, lda int, b *uint16, ldb int, c *float32, ldc int, add bool)
+TEXT ·half6AVX512(SB), NOSPLIT, $0-57
+	ARGS6
+	SHLQ $1, BX
+	CMPB add+56(FP), $0
+	JNE  load
+	ZERO6
+	JMP  loop
+
+load:
+	LOAD6
+
+loop:
+	BODY6(VCVTPH2PS, 2)
+	DECQ CX
+	JNZ  loop
+	STORE6
+	VZEROUPPER
+	RET
+
+// func single6AVX512(k int, a *float32, lda int, b *float32, ldb int, c *float32, ldc int, add bool)
+TEXT ·single6AVX512(SB), NOSPLIT, $0-57
+	ARGS6
+	SHLQ $2, BX
+	CMPB add+56(FP), $0
+	JNE  load
+	ZERO6
+	JMP  loop
+
+load:
+	LOAD6
+
+loop:
+	BODY6(VMOVUPS, 4)
+	DECQ CX
+	JNZ  loop
+	STORE6
+	VZEROUPPER
+	RET

@@ -7,9 +7,9 @@ DATA nibble<>+0(SB)/8, $0x0f0f0f0f0f0f0f0f
 DATA nibble<>+8(SB)/8, $0x0f0f0f0f0f0f0f0f
 GLOBL nibble<>(SB), (8+16), $16
 
-// NIBBLES expands the 16 bytes at m to 32 floats: Y1, Y2 the low nibbles, Y3,
+// NIBBLEI expands the 16 bytes at m to 32 integers: Y1, Y2 the low nibbles, Y3,
 // Y4 the high ones. X0 holds the mask.
-#define NIBBLES(m) \
+#define NIBBLEI(m) \
 	VMOVDQU m, X1 \
 	VPSRLW $4, X1, X3 \
 	VPAND X0, X1, X1 \
@@ -19,11 +19,17 @@ GLOBL nibble<>(SB), (8+16), $16
 	VPMOVZXBD X1, Y1 \
 	VPMOVZXBD X2, Y2 \
 	VPMOVZXBD X3, Y3 \
-	VPMOVZXBD X4, Y4 \
+	VPMOVZXBD X4, Y4
+
+#define FLOATS \
 	VCVTDQ2PS Y1, Y1 \
 	VCVTDQ2PS Y2, Y2 \
 	VCVTDQ2PS Y3, Y3 \
 	VCVTDQ2PS Y4, Y4
+
+#define NIBBLES(m) \
+	NIBBLEI(m) \
+	FLOATS
 
 // BLOCKDOT sets Y1 to the elementwise products of Y1-Y4 with the 32 floats at
 // DX, summed over the four vectors.
@@ -523,6 +529,164 @@ loop:
 	ADDQ $4, DX // the second 16 weights of each run
 
 same:
+	DECQ CX
+	JNZ  loop
+	VZEROUPPER
+	RET
+
+DATA lanes<>+0(SB)/4, $0
+DATA lanes<>+4(SB)/4, $1
+DATA lanes<>+8(SB)/4, $2
+DATA lanes<>+12(SB)/4, $3
+DATA lanes<>+16(SB)/4, $4
+DATA lanes<>+20(SB)/4, $5
+DATA lanes<>+24(SB)/4, $6
+DATA lanes<>+28(SB)/4, $7
+GLOBL lanes<>(SB), (8+16), $32
+
+// SPLAT sets all lanes of y (low part x) to an integer; FIFTH prepares the
+// shift counts of the 32 high bits in Y10-Y13 and the bit 16 in Y9.
+#define SPLAT(v, x, y) \
+	MOVL v, AX \
+	VMOVD AX, x \
+	VPBROADCASTD x, y
+
+#define FIFTH \
+	VMOVDQU lanes<>(SB), Y10 \
+	SPLAT($8, X14, Y14) \
+	VPADDD Y14, Y10, Y11 \
+	VPADDD Y14, Y11, Y12 \
+	VPADDD Y14, Y12, Y13 \
+	SPLAT($16, X9, Y9)
+
+// ORBIT adds to the nibbles in y the high bits that shift brings to bit 0.
+#define ORBIT(shift, y) \
+	VPSRLVD shift, Y7, Y8 \
+	VPSLLD $4, Y8, Y8 \
+	VPAND Y9, Y8, Y8 \
+	VPOR Y8, y, y
+
+#define HIGHBITS(m) \
+	VPBROADCASTD m, Y7 \
+	ORBIT(Y10, Y1) \
+	ORBIT(Y11, Y2) \
+	ORBIT(Y12, Y3) \
+	ORBIT(Y13, Y4)
+
+// func expandQ51(blocks int, dst *float32, src *byte)
+TEXT ·expandQ51(SB), NOSPLIT, $0-24
+	MOVQ blocks+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ src+16(FP), SI
+	VMOVDQU nibble<>(SB), X0
+	FIFTH
+
+loop:
+	NIBBLEI(8(SI))
+	HIGHBITS(4(SI))
+	FLOATS
+	VPBROADCASTW (SI), X5
+	VPBROADCASTW 2(SI), X6
+	VCVTPH2PS X5, Y5
+	VCVTPH2PS X6, Y6
+	SCALE32(Y5)
+	SHIFT32(Y6)
+	STORE32
+	ADDQ $24, SI
+	DECQ CX
+	JNZ  loop
+	VZEROUPPER
+	RET
+
+// func expandQ50(blocks int, dst *float32, src *byte)
+TEXT ·expandQ50(SB), NOSPLIT, $0-24
+	MOVQ blocks+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ src+16(FP), SI
+	VMOVDQU nibble<>(SB), X0
+	FIFTH
+	SPLAT($0xc1800000, X6, Y6) // -16
+
+loop:
+	NIBBLEI(6(SI))
+	HIGHBITS(2(SI))
+	FLOATS
+	VPBROADCASTW (SI), X5
+	VCVTPH2PS X5, Y5
+	SHIFT32(Y6)
+	SCALE32(Y5)
+	STORE32
+	ADDQ $22, SI
+	DECQ CX
+	JNZ  loop
+	VZEROUPPER
+	RET
+
+// TWOBITS adds bit X15 of the 16 bytes at m to the low nibbles in Y1, Y2 and
+// the bit above it to the high nibbles in Y3, Y4.
+#define TWOBITS(m) \
+	VPMOVZXBD m, Y7 \
+	VPSLLD $4, Y7, Y7 \
+	VPSRLD X15, Y7, Y7 \
+	VPAND Y9, Y7, Y8 \
+	VPOR Y8, Y1, Y1 \
+	VPSRLD $1, Y7, Y7 \
+	VPAND Y9, Y7, Y8 \
+	VPOR Y8, Y3, Y3
+
+#define TWOBITSHIGH(m) \
+	VPMOVZXBD m, Y7 \
+	VPSLLD $4, Y7, Y7 \
+	VPSRLD X15, Y7, Y7 \
+	VPAND Y9, Y7, Y8 \
+	VPOR Y8, Y2, Y2 \
+	VPSRLD $1, Y7, Y7 \
+	VPAND Y9, Y7, Y8 \
+	VPOR Y8, Y4, Y4
+
+#define AFFINE(o0, o1, o2, o3) \
+	VFMADD213PS Y11, Y10, Y1 \
+	VFMADD213PS Y11, Y10, Y2 \
+	VFMADD213PS Y13, Y12, Y3 \
+	VFMADD213PS Y13, Y12, Y4 \
+	VMOVUPS Y1, o0(DI) \
+	VMOVUPS Y2, o1(DI) \
+	VMOVUPS Y3, o2(DI) \
+	VMOVUPS Y4, o3(DI)
+
+// func expandQ5K(dst *float32, qs, qh *byte, scales *float32)
+// One block of 256, as expandQ4K, with two more bits of qh for each 64 weights.
+TEXT ·expandQ5K(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ qs+8(FP), SI
+	MOVQ qh+16(FP), BX
+	MOVQ scales+24(FP), DX
+	VMOVDQU nibble<>(SB), X0
+	SPLAT($16, X9, Y9)
+	VPXOR X15, X15, X15
+	MOVL $2, AX
+	VMOVD AX, X14
+	MOVQ $4, CX
+
+loop:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y11
+	VBROADCASTSS 8(DX), Y12
+	VBROADCASTSS 12(DX), Y13
+	NIBBLEI((SI))
+	TWOBITS((BX))
+	TWOBITSHIGH(8(BX))
+	FLOATS
+	AFFINE(0, 32, 128, 160)
+	NIBBLEI(16(SI))
+	TWOBITS(16(BX))
+	TWOBITSHIGH(24(BX))
+	FLOATS
+	AFFINE(64, 96, 192, 224)
+	VPADDQ X14, X15, X15
+	ADDQ $32, SI
+	ADDQ $16, DX
+	ADDQ $256, DI
 	DECQ CX
 	JNZ  loop
 	VZEROUPPER
