@@ -126,6 +126,7 @@ type beamSearch[S comparable] struct {
 	mask   []uint64
 	ids    []int32
 	logits []float32
+	order  ranking
 }
 
 func (s *beamSearch[S]) score(h Hypothesis) float64 {
@@ -172,14 +173,9 @@ func (s *beamSearch[S]) expand() {
 		lseQ := float64(cpu.LogSumExp(s.logits))
 		// Of one text at most Width continuations can survive; take the best
 		// in order until as many as that have proved to be allowed.
-		order := make([]int, len(s.ids))
-		for j := range order {
-			order[j] = j
-		}
-		slices.SortFunc(order, func(x, y int) int {
-			return cmp.Or(cmp.Compare(s.logits[y], s.logits[x]), cmp.Compare(x, y))
-		})
-		for _, j := range order {
+		s.order.reset(s.logits)
+		for len(s.order.heap) > 0 {
+			j := s.order.pop()
 			h := b.Hypothesis
 			h.LogQ += float64(s.logits[j]) - lseQ
 			if !s.o.Allowed {
@@ -245,7 +241,7 @@ func (s *beamSearch[S]) advance() error {
 	for _, c := range s.next {
 		b := old[c.from].Branch
 		if uses[c.from]--; uses[c.from] > 0 {
-			b = b.Fork()
+			b = b.forkPast()
 		}
 		c.Tokens = append(slices.Clone(c.Tokens), c.token)
 		live = append(live, beam[S]{b, c.Hypothesis, c.state})

@@ -34,12 +34,17 @@ func (b *Branch) Bytes() (exclusive, shared int64) { return b.seq.Bytes() }
 
 // Fork returns a second branch with the same past; the past is shared.
 func (b *Branch) Fork() *Branch {
-	f := &Branch{m: b.m, seq: b.seq.Fork(), hidden: slices.Clone(b.hidden), known: b.known}
-	if b.known {
+	f := b.forkPast()
+	f.hidden = slices.Clone(b.hidden)
+	if f.known = b.known; f.known {
 		f.logits = slices.Clone(b.logits)
 	}
 	return f
 }
+
+// forkPast is Fork without the prediction: for a branch that reads a token
+// next.
+func (b *Branch) forkPast() *Branch { return &Branch{m: b.m, seq: b.seq.Fork()} }
 
 // Truncate forgets all tokens from position n on. The branch then has no
 // prediction until the next token is read.

@@ -560,6 +560,7 @@ func TestSampler(t *testing.T) {
 	want("all", draw(Sampler{Temperature: 1}), map[int32]float64{0: e(1) / z, 1: e(3) / z, 2: e(2) / z, 3: e(-1) / z, 4: e(3) / z})
 	z = 2*e(6) + e(4)
 	want("top 3, cold", draw(Sampler{Temperature: 0.5, TopK: 3}), map[int32]float64{1: e(6) / z, 4: e(6) / z, 2: e(4) / z})
+	want("top 0.3 of top 3", draw(Sampler{Temperature: 1, TopK: 3, TopP: 0.3}), map[int32]float64{1: 1})
 	want("top 0.7", draw(Sampler{Temperature: 1, TopP: 0.7}), map[int32]float64{1: 0.5, 4: 0.5})
 }
 
@@ -627,4 +628,26 @@ func TestConcurrentTexts(t *testing.T) {
 		}
 	}
 	wg.Wait()
+}
+
+func TestRanking(t *testing.T) {
+	r := rand.New(rand.NewPCG(6, 6))
+	var k ranking
+	for range 50 {
+		x := make([]float32, 1+r.IntN(300))
+		for i := range x {
+			x[i] = float32(r.IntN(40))
+		}
+		want := make([]int, len(x))
+		for i := range want {
+			want[i] = i
+		}
+		slices.SortStableFunc(want, func(a, b int) int { return int(x[b] - x[a]) })
+		k.reset(x)
+		for i, w := range want {
+			if got := k.pop(); got != w {
+				t.Fatalf("place %d: %d, want %d", i, got, w)
+			}
+		}
+	}
 }

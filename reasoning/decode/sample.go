@@ -3,7 +3,6 @@ package decode
 import (
 	"context"
 	"math/rand/v2"
-	"slices"
 
 	"github.com/quaestor-kg/quaestor/reasoning/tensor/cpu"
 )
@@ -26,6 +25,7 @@ type Sampler struct {
 	TopP        float64    // only the fewest that reach this probability; 0 = all
 	Rand        *rand.Rand // needed when Temperature is not 0
 
+	rank  ranking
 	order []int32
 	probs []float32
 }
@@ -36,47 +36,102 @@ func (s *Sampler) Pick(logits []float32) int32 {
 	if s.Temperature <= 0 {
 		return Greedy(logits)
 	}
-	s.order, s.probs = grow(s.order, len(logits)), grow(s.probs, len(logits))
-	for i := range s.order {
-		s.order[i] = int32(i)
-	}
-	keep := len(logits)
-	if s.TopK > 0 || s.TopP > 0 && s.TopP < 1 {
-		slices.SortFunc(s.order, func(a, b int32) int {
-			switch x, y := logits[a], logits[b]; {
-			case x > y:
-				return -1
-			case x < y:
-				return 1
-			}
-			return int(a - b)
-		})
+	n := len(logits)
+	s.order, s.probs = s.order[:0], grow(s.probs, n)
+	copy(s.probs, logits)
+	cpu.Scale(float32(1/s.Temperature), s.probs)
+	cpu.Softmax(s.probs)
+	// Without a limit the order of tokens does not matter; with one, the best
+	// are taken from the heap until it is reached.
+	limited := s.TopK > 0 || s.TopP > 0 && s.TopP < 1
+	if !limited {
+		for i := range n {
+			s.order = append(s.order, int32(i))
+		}
+	} else {
+		s.rank.reset(logits)
+		keep, kept := n, float32(0)
 		if s.TopK > 0 {
 			keep = min(keep, s.TopK)
 		}
-	}
-	p := s.probs[:keep]
-	for i, id := range s.order[:keep] {
-		p[i] = logits[id] / float32(s.Temperature)
-	}
-	cpu.Softmax(p)
-	total := float32(1)
-	if s.TopP > 0 && s.TopP < 1 {
-		sum := float32(0)
-		for i, x := range p {
-			if sum += x; float64(sum) >= s.TopP {
-				p, total = p[:i+1], sum
+		for len(s.order) < keep {
+			s.order = append(s.order, int32(s.rank.pop()))
+			kept += s.probs[s.order[len(s.order)-1]]
+			if s.TopK <= 0 && float64(kept) >= s.TopP {
 				break
 			}
 		}
-	}
-	x := s.Rand.Float32() * total
-	for i, q := range p {
-		if x -= q; x < 0 {
-			return s.order[i]
+		if s.TopK > 0 && s.TopP > 0 && s.TopP < 1 { // of the k, those that reach TopP of their sum
+			sum := float32(0)
+			for i, id := range s.order {
+				if sum += s.probs[id]; float64(sum) >= s.TopP*float64(kept) {
+					s.order = s.order[:i+1]
+					break
+				}
+			}
 		}
 	}
-	return s.order[len(p)-1]
+	total := float32(0)
+	for _, id := range s.order {
+		total += s.probs[id]
+	}
+	x := s.Rand.Float32() * total
+	for _, id := range s.order {
+		if x -= s.probs[id]; x < 0 {
+			return id
+		}
+	}
+	return s.order[len(s.order)-1]
+}
+
+// ranking yields the indices of values from the largest down, equals in order:
+// a heap, because few of many are wanted.
+type ranking struct {
+	values []float32
+	heap   []int32
+}
+
+func (r *ranking) reset(values []float32) {
+	r.values = values
+	r.heap = grow(r.heap, len(values))
+	for i := range r.heap {
+		r.heap[i] = int32(i)
+	}
+	for i := len(r.heap)/2 - 1; i >= 0; i-- {
+		r.sink(i)
+	}
+}
+
+// before says whether index a comes first.
+func (r *ranking) before(a, b int32) bool {
+	x, y := r.values[a], r.values[b]
+	return x > y || x == y && a < b
+}
+
+func (r *ranking) sink(i int) {
+	for {
+		k := 2*i + 1
+		if k >= len(r.heap) {
+			return
+		}
+		if k+1 < len(r.heap) && r.before(r.heap[k+1], r.heap[k]) {
+			k++
+		}
+		if !r.before(r.heap[k], r.heap[i]) {
+			return
+		}
+		r.heap[i], r.heap[k] = r.heap[k], r.heap[i]
+		i = k
+	}
+}
+
+// pop returns the next index; the heap must not be empty.
+func (r *ranking) pop() int {
+	top, last := r.heap[0], len(r.heap)-1
+	r.heap[0] = r.heap[last]
+	r.heap = r.heap[:last]
+	r.sink(0)
+	return int(top)
 }
 
 // Generate continues a branch token by token: pick chooses from the logits,

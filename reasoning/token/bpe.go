@@ -35,6 +35,16 @@ func pairKey(a, b int32) uint64 { return uint64(uint32(a))<<32 | uint64(uint32(b
 // out.
 func (t *BPE) Encode(text string) []int32 { return t.Append(nil, text, false) }
 
+// Prompt is Encode for the beginning of a text: with the begin mark first, if
+// the model wants one.
+func (t *BPE) Prompt(text string) []int32 {
+	var ids []int32
+	if t.AddBOS {
+		ids = append(ids, t.Bos)
+	}
+	return t.Append(ids, text, false)
+}
+
 // EncodeSpecial is Encode, but names of control tokens stand for them. Use it
 // for templates, never for text from outside.
 func (t *BPE) EncodeSpecial(text string) []int32 { return t.Append(nil, text, true) }

@@ -257,6 +257,9 @@ func TestFromJSON(t *testing.T) {
 	if !got.AddBOS || got.Bos != 0 {
 		t.Errorf("begin mark %d, added %v", got.Bos, got.AddBOS)
 	}
+	if p := got.Prompt("the"); p[0] != 0 || !slices.Equal(p[1:], want.Prompt("the")) {
+		t.Errorf("prompt %v, without begin mark %v", p, want.Prompt("the"))
+	}
 	for _, s := range append(corpus, "<|end|>") {
 		if a, b := got.EncodeSpecial(s), want.EncodeSpecial(s); !slices.Equal(a, b) {
 			t.Errorf("%q: %v, want %v", s, a, b)
