@@ -144,6 +144,21 @@ func Decoder(ctx context.Context, c Config, progress func(Progress)) (Result, er
 	return t.finish()
 }
 
+// Snapshot writes the model of a run that has not ended: the best weights of
+// the checkpoint in c.Dir. The settings must be those of the run.
+func Snapshot(c Config) (Result, error) {
+	c.EnsureDefaults()
+	c.Resume = true
+	t := &trainer{Config: c, start: time.Now()}
+	if err := t.prepare(); err != nil {
+		return Result{}, err
+	}
+	if math.IsInf(t.bestLoss, 1) {
+		return Result{}, fmt.Errorf("train: no checkpoint in %s yet", c.Dir)
+	}
+	return t.finish()
+}
+
 type trainer struct {
 	Config
 	progress func(Progress)

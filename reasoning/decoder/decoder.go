@@ -1,0 +1,39 @@
+// Package decoder holds the decoder that is shipped with the program: a small
+// transformer that this project trained on its own rows, so that questions are
+// answered without downloading anything. docs/decoder.md says what it was
+// trained on, how, and how well it does.
+package decoder
+
+import (
+	_ "embed"
+	"fmt"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+//go:embed decoder.gguf.zst
+var packed []byte
+
+// Name is what the decoder is called where models are listed.
+const Name = "quaestor-decoder"
+
+// maxBytes bounds what unpacking may take: a shipped decoder is far smaller.
+const maxBytes = 64 << 20
+
+var unpack = sync.OnceValues(func() ([]byte, error) {
+	d, err := zstd.NewReader(nil, zstd.WithDecoderMaxMemory(maxBytes))
+	if err != nil {
+		return nil, fmt.Errorf("decoder: %w", err)
+	}
+	defer d.Close()
+	b, err := d.DecodeAll(packed, nil)
+	if err != nil {
+		return nil, fmt.Errorf("decoder: the embedded model cannot be unpacked: %w", err)
+	}
+	return b, nil
+})
+
+// Bytes returns the GGUF file: Llama architecture, F16, with its tokenizer. It
+// is unpacked once, shared, and must not be changed.
+func Bytes() ([]byte, error) { return unpack() }
