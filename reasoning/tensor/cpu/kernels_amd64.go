@@ -123,3 +123,6 @@ func expandQ50(blocks int, dst *float32, src *byte)
 
 //go:noescape
 func expandQ5K(dst *float32, qs, qh *byte, scales *float32)
+
+//go:noescape
+func gemv4x2F32(n int, w *float32, ldw int, x *float32, ldx int, y *float32, ldy int)

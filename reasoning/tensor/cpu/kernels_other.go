@@ -72,3 +72,7 @@ func single6AVX512(k int, a *float32, lda int, b *float32, ldb int, c *float32, 
 func expandQ51(blocks int, dst *float32, src *byte)         { panic("unreachable") }
 func expandQ50(blocks int, dst *float32, src *byte)         { panic("unreachable") }
 func expandQ5K(dst *float32, qs, qh *byte, scales *float32) { panic("unreachable") }
+
+func gemv4x2F32(n int, w *float32, ldw int, x *float32, ldx int, y *float32, ldy int) {
+	panic("unreachable")
+}

@@ -691,3 +691,58 @@ loop:
 	JNZ  loop
 	VZEROUPPER
 	RET
+
+#define TILE42(p, c0, c1) \
+	VMOVUPS p, Y10 \
+	VFMADD231PS Y10, Y8, c0 \
+	VFMADD231PS Y10, Y9, c1
+
+// func gemv4x2F32(n int, w *float32, ldw int, x *float32, ldx int, y *float32, ldy int)
+// y[j][0..3] = four rows of w times row j of x, for two rows of x; n is a
+// multiple of 8. Eight sums in flight keep both multipliers busy.
+TEXT ·gemv4x2F32(SB), NOSPLIT, $0-56
+	MOVQ n+0(FP), CX
+	MOVQ w+8(FP), SI
+	MOVQ ldw+16(FP), AX
+	SHLQ $2, AX
+	LEAQ (AX)(AX*2), R8
+	MOVQ x+24(FP), DX
+	MOVQ ldx+32(FP), BX
+	SHLQ $2, BX
+	MOVQ y+40(FP), DI
+	MOVQ ldy+48(FP), R9
+	SHLQ $2, R9
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+loop:
+	VMOVUPS (DX), Y8
+	VMOVUPS (DX)(BX*1), Y9
+	TILE42((SI), Y0, Y4)
+	TILE42((SI)(AX*1), Y1, Y5)
+	TILE42((SI)(AX*2), Y2, Y6)
+	TILE42((SI)(R8*1), Y3, Y7)
+	ADDQ $32, SI
+	ADDQ $32, DX
+	SUBQ $8, CX
+	JNZ  loop
+	VHADDPS Y1, Y0, Y0
+	VHADDPS Y3, Y2, Y2
+	VHADDPS Y2, Y0, Y0
+	VEXTRACTF128 $1, Y0, X1
+	VADDPS X1, X0, X0
+	VMOVUPS X0, (DI)
+	VHADDPS Y5, Y4, Y4
+	VHADDPS Y7, Y6, Y6
+	VHADDPS Y6, Y4, Y4
+	VEXTRACTF128 $1, Y4, X5
+	VADDPS X5, X4, X4
+	VMOVUPS X4, (DI)(R9*1)
+	VZEROUPPER
+	RET
