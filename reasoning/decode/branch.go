@@ -77,13 +77,21 @@ func (b *Branch) Logits() []float32 {
 	return b.logits
 }
 
-// fits reports tokens that are not in the vocabulary and texts that are too
-// long.
-func (m *Model) fits(have int, ids []int32) error {
+// knows reports tokens that are not in the vocabulary.
+func (m *Model) knows(have int, ids []int32) error {
 	for i, id := range ids {
 		if id < 0 || int(id) >= m.Config.Vocab {
 			return fmt.Errorf("token %d at position %d: the model's vocabulary has %d: use the model's own tokenizer", id, have+i, m.Config.Vocab)
 		}
+	}
+	return nil
+}
+
+// fits reports tokens that are not in the vocabulary and texts that are too
+// long.
+func (m *Model) fits(have int, ids []int32) error {
+	if err := m.knows(have, ids); err != nil {
+		return err
 	}
 	if n := have + len(ids); n > m.Config.Context {
 		return fmt.Errorf("%d tokens are more than the model's context of %d: shorten the prompt", n, m.Config.Context)

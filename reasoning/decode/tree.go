@@ -77,7 +77,8 @@ func (m *Model) TreeAfter(ctx context.Context, b *Branch, nodes []TreeNode, full
 	if err != nil {
 		return nil, err
 	}
-	if err := m.fits(0, t.tokens); err != nil {
+	// A trie may hold more tokens than the context: its depth counts.
+	if err := m.knows(0, t.tokens); err != nil {
 		return nil, err
 	}
 	if n := b.Len() + t.depth + 1; n > m.Config.Context {
