@@ -72,17 +72,12 @@ func (f *fits) of(rd constrain.RD) float64 { return f.s[rd/2] }
 func (s *Scorer) fits(q *link.Linked, mention int) *fits {
 	words := q.Without(mention)
 	f := &fits{make([]float64, len(s.rels))}
-	exact := map[string]bool{}
-	prefix := map[string]bool{}
+	have := wordSet{}
 	for _, w := range words {
-		exact[w] = true
-		exact[link.Singular(w)] = true
-		if len(w) >= 5 {
-			prefix[w[:5]] = true
-		}
+		have.add(w)
 	}
 	for i := range s.rels {
-		f.s[i] = 0.5 * s.overlap(&s.rels[i], exact, prefix)
+		f.s[i] = 0.5 * s.overlap(&s.rels[i], have)
 	}
 	if s.enc == nil {
 		return f
@@ -95,21 +90,62 @@ func (s *Scorer) fits(q *link.Linked, mention int) *fits {
 }
 
 // overlap is the idf-weighted share of the relation's words that stand in the
-// question; words that only share five letters count 0.7.
-func (s *Scorer) overlap(r *relation, exact, prefix map[string]bool) float64 {
+// question.
+func (s *Scorer) overlap(r *relation, have wordSet) float64 {
 	if r.total == 0 {
 		return 0
 	}
 	sum := 0.0
 	for _, w := range r.words {
-		switch {
-		case exact[w] || exact[link.Singular(w)]:
-			sum += s.idf[w]
-		case len(w) >= 5 && prefix[w[:5]]:
-			sum += 0.7 * s.idf[w]
-		}
+		sum += s.idf[w] * have.match(w)
 	}
 	return sum / r.total
+}
+
+// wordSet holds words, their stems and their beginnings.
+type wordSet map[string]bool
+
+func (h wordSet) add(w string) {
+	h[w] = true
+	h["stem "+stem(w)] = true
+	if len(w) >= 5 {
+		h["from "+w[:5]] = true
+	}
+}
+
+// match says how much of a word is in the set: 1 for the word, a little less
+// for another form of it, 0.7 for one that only begins with the same five
+// letters.
+func (h wordSet) match(w string) float64 {
+	switch {
+	case h[w]:
+		return 1
+	case h["stem "+stem(w)]:
+		return 0.95
+	case len(w) >= 5 && h["from "+w[:5]]:
+		return 0.7
+	}
+	return 0
+}
+
+// stem cuts the common endings of English words, so that study, studies,
+// studied and studying meet.
+func stem(w string) string {
+	w = link.Singular(w)
+	for _, end := range []string{"ied", "ing", "ed", "y", "e"} {
+		if len(w)-len(end) >= 3 && strings.HasSuffix(w, end) {
+			w = w[:len(w)-len(end)]
+			if end == "ied" || end == "y" {
+				w += "i"
+			}
+			break
+		}
+	}
+	// stopped, starring
+	if n := len(w); n > 3 && w[n-1] == w[n-2] && strings.IndexByte("bdgmnprt", w[n-1]) >= 0 {
+		w = w[:n-1]
+	}
+	return w
 }
 
 func (s *Scorer) relationVectors() [][]float32 {

@@ -28,6 +28,7 @@ func (r *run) variations(chains []chain) error {
 	if len(bases) > r.opt.Bases {
 		bases = bases[:r.opt.Bases]
 	}
+	r.whichOne()
 	for i := range bases {
 		if err := r.ctx.Err(); err != nil {
 			return err
@@ -37,6 +38,28 @@ func (r *run) variations(chains []chain) error {
 		r.vary(b, true)
 	}
 	return nil
+}
+
+// whichOne narrows a name that several things share by another mention, and then
+// goes on by one or two edges: "where did Jordan Avery of Brightwater study".
+func (r *run) whichOne() {
+	g := r.g
+	for i, m := range r.q.Mentions {
+		if len(m.Nodes) < 2 || m.Partial {
+			continue
+		}
+		b := base{p: constrain.Pipeline{Start: constrain.Anchor{Name: m.Name}}, walk: g.FromNodes(m.Nodes), d: 0.12 * (m.Score - r.bests), mention: i}
+		r.intersections(b, func(v base, _ Shape) {
+			fit := r.fit(i)
+			for _, rd := range g.Offered(v.walk) {
+				w := g.Follow(v.walk, rd)
+				// What narrows the name need not stand in the question as a
+				// relation ("of"), so only the new edge is judged.
+				d := b.d + fit.of(rd) + withGain - extraLoss
+				r.push(v.add(constrain.Op{Kind: constrain.Edge, Step: g.StepOf(rd)}, w, d, 1), Narrowed)
+			}
+		})
+	}
 }
 
 // base is a pipeline to vary.

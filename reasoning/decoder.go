@@ -1,0 +1,65 @@
+package reasoning
+
+import (
+	"context"
+
+	"github.com/quaestor-kg/quaestor/reasoning/decode"
+)
+
+// Score is what a decoder says about one text.
+type Score struct {
+	SumQ   float64 // log-probability renormalised over the texts it was given
+	SumP   float64 // log-probability under its whole vocabulary
+	Tokens int     // with the end mark
+}
+
+// Decoder judges queries by a question.
+type Decoder interface {
+	// Name is shown to users and stands in calibrations.
+	Name() string
+	// Score scores texts as continuations of a prompt.
+	Score(ctx context.Context, prompt string, texts []string) ([]Score, error)
+}
+
+// Model is a Decoder over a language model: all texts go through it in one
+// pass, as a trie.
+type Model struct {
+	name string
+	m    *decode.Model
+}
+
+// NewModel returns the decoder of an open model.
+func NewModel(name string, m *decode.Model) *Model { return &Model{name, m} }
+
+// Name implements Decoder.
+func (d *Model) Name() string { return d.name }
+
+// Unwrap returns the language model.
+func (d *Model) Unwrap() *decode.Model { return d.m }
+
+// Score implements Decoder.
+func (d *Model) Score(ctx context.Context, prompt string, texts []string) ([]Score, error) {
+	out := make([]Score, len(texts))
+	if len(texts) == 0 {
+		return out, nil
+	}
+	tok := d.m.Tokenizer
+	conts := make([][]int32, len(texts))
+	for i, t := range texts {
+		conts[i] = append(tok.Encode(" "+t), tok.Eos)
+		out[i].Tokens = len(conts[i])
+	}
+	ids := tok.Encode(prompt)
+	if tok.AddBOS {
+		ids = append([]int32{tok.Bos}, ids...)
+	}
+	nodes, ends := decode.Trie(conts)
+	scores, err := d.m.Tree(ctx, ids, nodes, true)
+	if err != nil {
+		return nil, err
+	}
+	for i, e := range ends {
+		out[i].SumP, out[i].SumQ = scores.SumP[e], scores.SumQ[e]
+	}
+	return out, nil
+}
