@@ -79,6 +79,23 @@ func (d *Delta) Changes(o kg.Order) func() (k Key, deleted, ok bool) {
 	}
 }
 
+// Graphs returns the smallest and the largest graph of all entries; ok is
+// false if there are none.
+func (d *Delta) Graphs() (lo, hi kg.ID, ok bool) {
+	n := d.trees[kg.GSPO].root
+	if n == nil {
+		return 0, 0, false
+	}
+	first, last := n, n
+	for !first.leaf() {
+		first = first.kids[0]
+	}
+	for !last.leaf() {
+		last = last.kids[len(last.kids)-1]
+	}
+	return first.keys[0][0], last.keys[len(last.keys)-1][0], true
+}
+
 // tree is a B+ tree of keys with a deletion mark each. Nodes are changed in
 // place if they belong to the tree's owner and copied otherwise.
 type tree struct {
@@ -191,11 +208,13 @@ func (t *tree) insert(n *node, k *Key, del bool) (left, right *node) {
 	if n.leaf() {
 		i := lowerKey(n.keys, k)
 		if i < len(n.keys) && n.keys[i] == *k {
+			n.count(n.del[i], -1)
 			n.del[i] = del
 		} else {
 			n.keys = slices.Insert(n.keys, i, *k)
 			n.del = slices.Insert(n.del, i, del)
 		}
+		n.count(del, 1)
 		if len(n.keys) >= leafMax {
 			h := len(n.keys) / 2
 			if i == len(n.keys)-1 {
@@ -208,14 +227,20 @@ func (t *tree) insert(n *node, k *Key, del bool) (left, right *node) {
 			}
 			n.keys, n.del = n.keys[:h], n.del[:h]
 			right.sum()
+			n.sum()
 		}
-		n.sum()
 		return n, right
 	}
 	i := n.child(k)
+	n.adds -= n.kids[i].adds
+	n.dels -= n.kids[i].dels
 	kid, extra := t.insert(n.kids[i], k, del)
 	n.kids[i], n.keys[i] = kid, kid.keys[0]
+	n.adds += kid.adds
+	n.dels += kid.dels
 	if extra != nil {
+		n.adds += extra.adds
+		n.dels += extra.dels
 		n.kids = slices.Insert(n.kids, i+1, extra)
 		n.keys = slices.Insert(n.keys, i+1, extra.keys[0])
 	}
@@ -229,9 +254,18 @@ func (t *tree) insert(n *node, k *Key, del bool) (left, right *node) {
 		clear(n.kids[h:])
 		n.keys, n.kids = n.keys[:h], n.kids[:h]
 		right.sum()
+		n.sum()
 	}
-	n.sum()
 	return n, right
+}
+
+// count adds by to the leaf's total of one kind.
+func (n *node) count(del bool, by int) {
+	if del {
+		n.dels += by
+	} else {
+		n.adds += by
+	}
 }
 
 func (n *node) sum() {
@@ -267,12 +301,17 @@ func (t *tree) remove(n *node, k *Key) *node {
 	n = t.own(n)
 	if n.leaf() {
 		i := lowerKey(n.keys, k)
+		n.count(n.del[i], -1)
 		n.keys = slices.Delete(n.keys, i, i+1)
 		n.del = slices.Delete(n.del, i, i+1)
 	} else {
 		i := n.child(k)
+		n.adds -= n.kids[i].adds
+		n.dels -= n.kids[i].dels
 		if kid := t.remove(n.kids[i], k); kid != nil {
 			n.kids[i], n.keys[i] = kid, kid.keys[0]
+			n.adds += kid.adds
+			n.dels += kid.dels
 		} else {
 			n.kids = slices.Delete(n.kids, i, i+1)
 			n.keys = slices.Delete(n.keys, i, i+1)
@@ -281,7 +320,6 @@ func (t *tree) remove(n *node, k *Key) *node {
 	if len(n.keys) == 0 {
 		return nil
 	}
-	n.sum()
 	return n
 }
 

@@ -1,201 +1,325 @@
 package store
 
 import (
+	"bytes"
 	"context"
-	"slices"
+	"encoding/binary"
+	"errors"
 
 	"github.com/dgraph-io/badger/v4"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/kg/index"
 )
 
-// maxSegments is the number of segments above which they are merged: each one
-// costs every scan a comparison.
-const maxSegments = 8
-
-// Compact merges the segments and the delta of recent changes into one
-// segment. Readers go on meanwhile; the commit number stays.
-func (s *Store) Compact(ctx context.Context) error {
-	s.writer.Lock()
-	defer s.writer.Unlock()
-	if _, err := s.current(ctx); err != nil {
-		return err
-	}
-	return s.compact(ctx)
+// job is a compaction in the background.
+type job struct {
+	cancel context.CancelFunc
+	done   chan struct{}
 }
 
-// compact is Compact for a caller that holds s.writer.
-func (s *Store) compact(ctx context.Context) error {
+// tail collects the commits that a background compaction has to repeat on its
+// result.
+type tail struct{ changes []*change }
+
+func (t *tail) add(c *change) { t.changes = append(t.changes, c) }
+
+// number returns a segment or run number that was never used.
+func (s *Store) number() uint64 { return s.numbers.Add(1) - 1 }
+
+// Compact merges the delta of recent changes into the blocks they touch.
+// Readers go on meanwhile; contents and commit number stay.
+func (s *Store) Compact(ctx context.Context) error {
+	if err := s.lockWriter(ctx); err != nil {
+		return err
+	}
+	defer s.unlockWriter()
+	if _, err := s.writable(ctx); err != nil {
+		return err
+	}
+	s.stopBackground()
+	if err := s.compactNow(ctx); err != nil {
+		return err
+	}
+	return s.purge()
+}
+
+// compactNow is Compact for a holder of the writer's lock, without a
+// background compaction.
+func (s *Store) compactNow(ctx context.Context) error {
 	st := s.cur
-	if len(st.segments) <= 1 && st.delta.size() == 0 && len(st.root.Log) == 0 {
+	if st.flat() {
 		return nil
 	}
 	if err := s.checkSpace(); err != nil {
 		return err
 	}
-	r := *st.root
-	r.Log = nil
-	if err := s.runFromOverflow(st, &r); err != nil {
-		return err
-	}
-	r.Segments = nil
-	if st.size > 0 {
-		seg := &segmentWriter{id: r.Next}
-		r.Next++
-		err := s.stage(func(w writer) error {
-			seg.w = w
-			var g errgroup.Group
-			g.SetLimit(max(1, s.opt.Threads))
-			for o := kg.SPO; o < kg.Orders; o++ {
-				g.Go(func() error { return rewrite(ctx, st, seg.order(o)) })
-			}
-			return g.Wait()
-		})
-		if err != nil {
-			return err
-		}
-		r.Segments = []segmentRef{seg.done()}
-	}
-	next, err := s.build(&r)
+	r, b, err := s.compacted(ctx, st)
 	if err != nil {
 		return err
 	}
-	if err := s.flip(&r, next, nil); err != nil {
-		return err
-	}
-	return s.sweep()
+	return s.install(r, b, st, nil)
 }
 
-// rewrite streams a state into a segment's order.
-func rewrite(ctx context.Context, st *state, w *orderWriter) error {
-	c := newCursor(ctx, st, kg.Pattern{}, w.o)
-	defer c.Close()
-	quads := make([]kg.Quad, 1024)
-	for {
-		n := c.NextBatch(quads)
-		if n == 0 {
-			break
-		}
-		for _, q := range quads[:n] {
-			if err := w.add(w.o.Key(q)); err != nil {
-				return err
-			}
-		}
+// flat reports whether a root alone describes the state.
+func (st *state) flat() bool { return st.version == st.root.Seq }
+
+// compacted stages a base and a dictionary that need no delta.
+func (s *Store) compacted(ctx context.Context, st *state) (*root, *base, error) {
+	r := *st.root
+	r.Seq, r.Chain = st.version, st.chain
+	first := s.numbers.Load()
+	b, err := s.rebase(ctx, st.base, st.view.Delta)
+	if err == nil {
+		err = s.stage(func(w writer) error { return s.flushOverflow(w, st, &r) })
 	}
-	if err := c.Err(); err != nil {
-		return err
+	if err != nil {
+		s.abandon(first)
+		return nil, nil, err
 	}
-	return w.finish()
+	r.Base = b.ref
+	return &r, b, nil
 }
 
-// runFromOverflow writes the dictionary's additions of small commits as a run.
-func (s *Store) runFromOverflow(st *state, r *root) error {
-	run := runRef{ID: r.Next, Tags: map[kg.Tag]tagRef{}}
-	err := s.stage(func(w writer) error {
-		for _, tag := range dictTags {
-			base := st.over.base[tag]
-			n := int(st.next[tag] - base)
-			if n == 0 {
-				continue
-			}
-			ordinals := make([]uint64, n)
-			for i := range ordinals {
-				ordinals[i] = base + uint64(i)
-			}
-			key := func(o uint64) string { k, _ := st.over.key(tag, o); return k }
-			slices.SortFunc(ordinals, func(a, b uint64) int {
-				if ka, kb := key(a), key(b); ka < kb {
-					return -1
-				} else if ka > kb {
-					return 1
-				}
-				return 0
-			})
-			keys := make([][]byte, n)
-			for i, o := range ordinals {
-				keys[i] = []byte(key(o))
-			}
-			ref, err := encodeRun(w, run.ID, tag, base, keys, ordinals)
-			if err != nil {
-				return err
-			}
-			run.Tags[tag] = ref
-		}
-		return nil
+// abandon gives up everything staged under numbers from first on. The caller
+// is the only one who stages.
+func (s *Store) abandon(first uint64) {
+	s.gc.Lock()
+	defer s.gc.Unlock()
+	for n := first; n < s.numbers.Load(); n++ {
+		s.abandoned = append(s.abandoned, n)
+	}
+}
+
+// install makes a compacted root current; t holds the commits since st.
+func (s *Store) install(r *root, b *base, st *state, t *tail) error {
+	r.Named = s.cur.root.Named
+	next := &state{root: r, base: b, version: st.version, chain: st.chain, dictionary: dictionary{s: s}}
+	err := s.view(func(txn *badger.Txn) (err error) {
+		next.runs, err = s.openRuns(txn, r.Runs, st.runs)
+		return err
 	})
-	if err != nil || len(run.Tags) == 0 {
+	if err != nil {
 		return err
 	}
-	r.Next++
-	r.Runs = append(r.Runs[:len(r.Runs):len(r.Runs)], run)
+	next.next = st.next
+	next.over = newOverflow(st.next)
+	d := index.NewDelta()
+	if t != nil {
+		for _, c := range t.changes {
+			c.apply(d)
+			next.extend(c.terms)
+		}
+	}
+	next.version, next.chain = s.cur.version, s.cur.chain
+	next.view = s.viewOf(b, d.Freeze())
+	if err := s.writeRoot(r); err != nil {
+		return s.poison(err)
+	}
+	s.publish(next)
 	return nil
 }
 
-// sweep deletes the records that neither a root nor a living state names: those
-// of merged segments, and of loads that did not end.
-func (s *Store) sweep() error {
-	segs, runs, logs := map[uint64]bool{}, map[uint64]bool{}, map[uint64]bool{}
-	name := func(r *root) {
-		for _, g := range r.Segments {
-			segs[g.ID] = true
+// openRuns opens runs that are not among known ones.
+func (s *Store) openRuns(txn *badger.Txn, refs []runRef, known []*run) ([]*run, error) {
+	var runs []*run
+next:
+	for _, ref := range refs {
+		for _, k := range known {
+			if k.ref.ID == ref.ID {
+				runs = append(runs, k)
+				continue next
+			}
 		}
-		for _, x := range r.Runs {
-			runs[x.ID] = true
+		r, err := s.openRun(txn, ref)
+		if err != nil {
+			return nil, err
 		}
-		for _, x := range r.Log {
-			logs[x.Seq] = true
+		runs = append(runs, r)
+	}
+	return runs, nil
+}
+
+// compactIfLarge starts a compaction in the background when the delta has
+// outgrown its bound. The caller holds the writer's lock.
+func (s *Store) compactIfLarge(st *state) {
+	if s.background != nil || s.excess(st) < 1 {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	j := &job{cancel: cancel, done: make(chan struct{})}
+	s.background, s.tail = j, &tail{}
+	st.refs.Add(1)
+	go func() {
+		defer close(j.done)
+		defer st.release()
+		if err := s.compactBehind(ctx, st, j); err != nil && !errors.Is(err, context.Canceled) {
+			s.opt.Logger.Error("store: compaction in the background", "store", s.dir, "error", err)
+		}
+	}()
+}
+
+// excess is the size of a state's delta as a multiple of its bound.
+func (s *Store) excess(st *state) float64 {
+	a, d := st.view.Delta.Len()
+	bound := max(s.opt.MaxDelta, min(int(st.base.ref.Quads/16), 8*s.opt.MaxDelta))
+	return float64(a+d) / float64(bound)
+}
+
+func (s *Store) compactBehind(ctx context.Context, st *state, j *job) error {
+	first := s.numbers.Load()
+	r, b, err := s.compacted(ctx, st)
+	// A stop cancels ctx and holds the writer's lock while it waits.
+	if lerr := s.lockWriter(ctx); lerr != nil {
+		s.abandon(first)
+		return lerr
+	}
+	defer s.unlockWriter()
+	if ctx.Err() != nil {
+		s.abandon(first)
+		return ctx.Err()
+	}
+	defer j.cancel()
+	t := s.tail
+	s.background, s.tail = nil, nil
+	if err == nil {
+		if _, err = s.writable(ctx); err == nil {
+			err = s.install(r, b, st, t)
 		}
 	}
-	s.mu.Lock()
-	for st := range s.alive {
-		name(st.root)
+	if err != nil {
+		return err
 	}
-	for _, r := range s.cur.root.Named {
-		name(r)
+	return s.purge()
+}
+
+// stopBackground ends a compaction in the background, in vain unless it was
+// done. The caller holds the writer's lock.
+func (s *Store) stopBackground() {
+	if s.background == nil {
+		return
 	}
-	s.mu.Unlock()
-	var dead [][]byte
-	err := s.db.View(func(txn *badger.Txn) error {
-		it := txn.NewIterator(badger.IteratorOptions{PrefetchValues: false})
+	s.background.cancel()
+	<-s.background.done
+	s.background, s.tail = nil, nil
+}
+
+// purge deletes what no state can read any more. The caller holds the writer's
+// lock.
+func (s *Store) purge() error {
+	s.gc.Lock()
+	dead, abandoned := s.dead, s.abandoned
+	s.dead, s.abandoned = nil, nil
+	s.gc.Unlock()
+	for _, n := range abandoned {
+		for _, prefix := range stagedPrefixes(n) {
+			if err := s.eachKey(prefix, func(k []byte) bool {
+				dead = append(dead, bytes.Clone(k))
+				return true
+			}); err != nil {
+				return err
+			}
+		}
+	}
+	seq := s.cur.root.Seq
+	if err := s.eachKey([]byte{kindLog}, func(k []byte) bool {
+		if binary.BigEndian.Uint64(k[1:]) > seq {
+			return false
+		}
+		dead = append(dead, bytes.Clone(k))
+		return true
+	}); err != nil {
+		return err
+	}
+	return s.deleteKeys(dead)
+}
+
+// stagedPrefixes are the beginnings of all keys that one number owns.
+func stagedPrefixes(n uint64) [][]byte {
+	var out [][]byte
+	for o := range kg.Order(kg.Orders) {
+		k := blockKey(index.Place{Order: o, Segment: n})
+		out = append(out, k[:10])
+	}
+	for _, kind := range []byte{kindDir, kindDict, kindHeads} {
+		out = append(out, binary.BigEndian.AppendUint64([]byte{kind}, n))
+	}
+	return out
+}
+
+// eachKey calls f with every key that has a prefix, until it returns false.
+func (s *Store) eachKey(prefix []byte, f func(k []byte) bool) error {
+	return s.view(func(txn *badger.Txn) error {
+		it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix})
 		defer it.Close()
 		for it.Rewind(); it.Valid(); it.Next() {
-			k := it.Item().Key()
-			kept := true
-			switch k[0] {
-			case kindBlock:
-				kept = segs[number(k[2:])]
-			case kindSegs:
-				kept = segs[number(k[1:])]
-			case kindDict, kindHeads:
-				kept = runs[number(k[1:])]
-			case kindLog:
-				kept = logs[number(k[1:])]
-			}
-			if !kept {
-				dead = append(dead, slices.Clone(k))
+			if !f(it.Item().Key()) {
+				return nil
 			}
 		}
 		return nil
 	})
-	if err != nil || len(dead) == 0 {
-		return err
+}
+
+func (s *Store) deleteKeys(keys [][]byte) error {
+	if len(keys) == 0 {
+		return nil
 	}
 	wb := s.db.NewWriteBatch()
 	defer wb.Cancel()
-	for _, k := range dead {
+	for _, k := range keys {
 		if err := wb.Delete(k); err != nil {
-			return err
+			return s.poison(err)
 		}
 	}
-	return wb.Flush()
+	if err := wb.Flush(); err != nil {
+		return s.poison(err)
+	}
+	return nil
 }
 
-// number reads the eight bytes of a segment, run or commit in a key.
-func number(k []byte) uint64 {
-	var n uint64
-	for _, c := range k[:min(8, len(k))] {
-		n = n<<8 | uint64(c)
+// sweep deletes, after an unclean stop, every record that no root names: those
+// of loads and compactions that did not end, and of merged segments.
+func (s *Store) sweep() error {
+	refs := map[index.Place]bool{}
+	numbers := map[string]bool{}
+	name := func(st *state) {
+		for o, d := range st.base.dirs {
+			if d != nil {
+				for _, r := range d.Refs {
+					refs[r.Place(kg.Order(o))] = true
+				}
+			}
+		}
+		numbers[string(partKey(kindDir, st.base.ref.ID, -1, 0)[:9])] = true
+		for _, r := range st.runs {
+			numbers[string(partKey(kindDict, r.ref.ID, -1, 0)[:9])] = true
+			numbers[string(partKey(kindHeads, r.ref.ID, -1, 0)[:9])] = true
+		}
 	}
-	return n
+	name(s.cur)
+	for _, st := range s.named {
+		name(st)
+	}
+	var dead [][]byte
+	err := s.eachKey(nil, func(k []byte) bool {
+		kept := true
+		switch {
+		case k[0] == kindBlock && len(k) == 14:
+			kept = refs[index.Place{Order: kg.Order(k[1]), Segment: binary.BigEndian.Uint64(k[2:]), Ordinal: binary.BigEndian.Uint32(k[10:])}]
+		case (k[0] == kindDir || k[0] == kindDict || k[0] == kindHeads) && len(k) > 9:
+			kept = numbers[string(k[:9])]
+		case k[0] == kindLog && len(k) == 13:
+			n := binary.BigEndian.Uint64(k[1:])
+			kept = n > s.cur.root.Seq && n <= s.cur.version
+		}
+		if !kept {
+			dead = append(dead, bytes.Clone(k))
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	return s.deleteKeys(dead)
 }

@@ -2,143 +2,211 @@ package store
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
-	"github.com/cespare/xxhash/v2"
 	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
 
 	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/kg/index"
+	"github.com/quaestor-kg/quaestor/kg/store/internal/guard"
 )
 
 // Store is a kg.Store on disk.
 type Store struct {
-	dir   string
-	opt   Options
-	db    *badger.DB
-	cache *cache
+	dir     string
+	opt     Options
+	lock    *os.File
+	witness *guard.Witness
+	space   guard.Space
+	cache   cache
+	numbers atomic.Uint64 // next number of a segment or run; never reused
 
-	writer  sync.Mutex // held by Update, Load and Compact
-	witness *os.File
+	dbMu sync.RWMutex // held for writing only to close badger
+	db   *badger.DB
+
+	// writer is held, by a token in it, by Update, Load and Compact. The fields
+	// below it belong to its holder.
+	writer     chan struct{}
+	background *job  // compaction in the background
+	tail       *tail // commits since it began
 
 	mu       sync.Mutex // guards the rest
 	cur      *state
+	named    map[string]*state
 	closed   bool
-	poisoned error           // why the store is read-only
-	alive    map[*state]bool // current, and held by snapshots
+	poisoned error // why the store is read-only
+	unsynced *ack  // newest commit that waits for the next sync
+
+	gc        sync.Mutex // guards pins, users and the next two
+	dead      [][]byte   // keys that no state can read
+	abandoned []uint64   // segments and runs that were staged in vain
+	states    atomic.Int64
+
+	quit chan struct{} // ends the housekeeping
+	done sync.WaitGroup
 }
+
+// ack is a commit to be witnessed.
+type ack struct{ seq, chain uint64 }
 
 var _ kg.Store = (*Store)(nil)
 
-// Files beside badger's folder.
-const (
-	formatFile  = "FORMAT"
-	witnessFile = "WITNESS"
-	cleanFile   = "CLEAN"
-	dbDir       = "db"
-	holdDir     = "hold"
-)
+const numMemtables = 3
 
 // Open opens or creates the store in a folder. It returns kg.ErrLocked if
 // another process has it, kg.ErrFormat if a newer program wrote it, and
-// kg.ErrCorrupt if what is there contradicts its own checksums.
+// kg.ErrCorrupt if what is there contradicts its own checksums; then the
+// folder is left as it was found.
 func Open(dir string, o Options) (*Store, error) {
 	o.EnsureDefaults()
-	db := filepath.Join(dir, dbDir)
-	if err := os.MkdirAll(db, 0o755); err != nil {
+	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	if err := checkFormat(filepath.Join(dir, formatFile)); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	if err := removeStubs(db); err != nil {
+	lock, err := guard.Lock(dir)
+	if err != nil {
 		return nil, err
 	}
-	s := &Store{dir: dir, opt: o, cache: newCache(o.BlockCacheBytes), alive: map[*state]bool{}}
-	if err := s.open(db); err != nil {
-		s.abandon()
+	s := &Store{
+		dir: dir, opt: o, lock: lock,
+		space:  guard.Space{Dir: dir, Ask: o.FreeSpace},
+		cache:  cache{budget: o.BlockCacheBytes},
+		writer: make(chan struct{}, 1),
+		named:  map[string]*state{},
+		quit:   make(chan struct{}),
+	}
+	if err := s.open(); err != nil {
+		s.abandonOpen()
 		return nil, err
 	}
+	s.done.Add(1)
+	go s.housekeeping()
 	return s, nil
 }
 
-// open brings up badger and the newest state. Badger repairs what it thinks is
-// broken when it opens, and deletes tables that a damaged manifest does not
-// name; so after an unclean stop its files are kept aside until the root and
-// all it names have been found intact.
-func (s *Store) open(db string) error {
-	hold := filepath.Join(s.dir, holdDir)
-	clean := filepath.Join(s.dir, cleanFile)
-	_, err := os.Stat(clean)
-	wasClean := err == nil
-	if !wasClean {
-		if err := keepAside(db, hold); err != nil {
-			return fmt.Errorf("keep the files of an unclean stop aside: %w", err)
-		}
-	}
-	compactors := 2
-	if !wasClean {
-		compactors = 0 // a compacted table is emptied, and its links with it
-	}
-	if err := s.openBadger(db, compactors); err != nil {
+// open brings up badger and the newest state. After an unclean stop badger's
+// files are kept aside until the root and all it names have been found intact.
+func (s *Store) open() error {
+	if err := guard.CheckFormat(s.dir, formatVersion); err != nil {
 		return err
 	}
-	if err := s.recover(); err != nil {
-		return fmt.Errorf("%w (the files as they were found are in %s)", err, hold)
-	}
-	if !wasClean {
-		if err := s.sweep(); err != nil {
-			return err
-		}
-		if err := s.db.Close(); err != nil {
-			return err
-		}
-		if err := os.RemoveAll(hold); err != nil {
-			return err
-		}
-		if err := s.openBadger(db, 2); err != nil {
-			return err
-		}
-	}
-	if err := os.Remove(clean); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.MkdirAll(guard.DB(s.dir), 0o755); err != nil {
 		return err
 	}
-	return nil
+	if err := guard.Ballast(s.dir, s.opt.BallastBytes); err != nil {
+		return err
+	}
+	clean, err := guard.TakeClean(s.dir)
+	if err != nil {
+		return err
+	}
+	if clean {
+		if err := guard.DropHold(s.dir); err != nil {
+			return err
+		}
+		if err := s.openBadger(2); err != nil {
+			return err
+		}
+		return s.recover()
+	}
+	if err := guard.KeepAside(s.dir); err != nil {
+		return err
+	}
+	if err := guard.RemoveStubs(s.dir); err != nil {
+		return err
+	}
+	// No compactors: they empty a table before they unlink it, and with it the
+	// link in hold/.
+	err = s.openBadger(0)
+	if err == nil {
+		if err = s.recover(); err == nil {
+			err = s.sweep()
+		}
+		s.forget()
+		err = errors.Join(err, s.closeBadger())
+	}
+	if errors.Is(err, kg.ErrCorrupt) {
+		return errors.Join(err, guard.PutBack(s.dir))
+	}
+	if err != nil {
+		return err
+	}
+	if err := guard.DropHold(s.dir); err != nil {
+		return err
+	}
+	if err := s.openBadger(2); err != nil {
+		return err
+	}
+	return s.recover()
 }
 
-func (s *Store) openBadger(dir string, compactors int) error {
-	o := badger.DefaultOptions(dir).
+func (s *Store) openBadger(compactors int) (err error) {
+	// Badger's own goroutines may panic on damage, and so may Open itself.
+	defer func() {
+		if p := recover(); p != nil {
+			err = corrupt("%s: badger: %v", s.dir, p)
+		}
+	}()
+	o := badger.DefaultOptions(guard.DB(s.dir)).
 		WithSyncWrites(s.opt.Durability == Commit).
-		WithDetectConflicts(false).
+		WithDetectConflicts(false). // one writer
 		WithNumVersionsToKeep(1).
-		WithMemTableSize(64 << 20).
-		WithNumMemtables(3).
-		WithValueThreshold(1 << 20).
+		WithMemTableSize(s.opt.MemTableSize).
+		WithNumMemtables(numMemtables).
+		WithValueThreshold(min(1<<20, s.opt.MemTableSize/10)). // above any value: the value log stays empty
 		WithValueLogFileSize(64 << 20).
-		WithCompression(0).
+		WithCompression(options.None). // blocks are dense
 		WithBlockCacheSize(32 << 20).
 		WithIndexCacheSize(64 << 20).
 		WithNumCompactors(compactors).
 		WithBlockSize(16 << 10).
+		WithChecksumVerificationMode(options.NoVerification). // ours are checked; badger's mode kills the process
 		WithVerifyValueChecksum(true).
 		WithMetricsEnabled(true).
 		WithLogger(badgerLog{s.opt.Logger})
 	db, err := badger.Open(o)
 	if err != nil {
-		if strings.Contains(err.Error(), "Cannot acquire directory lock") || strings.Contains(err.Error(), "Another process") {
-			return fmt.Errorf("%w: %s (stop that process, or name another store with --store)", kg.ErrLocked, s.dir)
+		if strings.Contains(err.Error(), "directory lock") || strings.Contains(err.Error(), "Another process") {
+			return fmt.Errorf("%w: %s; stop that process, or name another store", kg.ErrLocked, s.dir)
 		}
-		return fmt.Errorf("%w: badger: %v", kg.ErrCorrupt, err)
+		return corrupt("%s: badger does not open: %v", s.dir, err)
 	}
+	s.dbMu.Lock()
 	s.db = db
+	s.dbMu.Unlock()
 	return nil
+}
+
+func (s *Store) closeBadger() error {
+	s.dbMu.Lock()
+	defer s.dbMu.Unlock()
+	if s.db == nil {
+		return nil
+	}
+	err := s.db.Close()
+	s.db = nil
+	return err
+}
+
+// abandonOpen closes what a failed Open has opened.
+func (s *Store) abandonOpen() {
+	if s.witness != nil {
+		s.witness.Close()
+	}
+	if err := s.closeBadger(); err != nil {
+		s.opt.Logger.Warn("store: close after a failed open", "error", err)
+	}
+	s.lock.Close()
 }
 
 // badgerLog passes badger's messages on, its information as debugging.
@@ -151,203 +219,199 @@ func (b badgerLog) Debugf(f string, a ...any)   { b.l.Debug("badger: " + line(f,
 
 func line(f string, a []any) string { return strings.TrimSpace(fmt.Sprintf(f, a...)) }
 
-// checkFormat writes the FORMAT file of a new store and refuses a newer one.
-func checkFormat(name string) error {
-	b, err := os.ReadFile(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return os.WriteFile(name, fmt.Appendf(nil, "quaestor store %d\n", formatVersion), 0o644)
-	}
-	if err != nil {
-		return err
-	}
-	v := 0
-	if _, err := fmt.Sscanf(string(b), "quaestor store %d", &v); err != nil {
-		return fmt.Errorf("%w: %s does not say which format the store has", kg.ErrCorrupt, name)
-	}
-	if v > formatVersion {
-		return fmt.Errorf("%w: %s says %d, this program reads up to %d", kg.ErrFormat, name, v, formatVersion)
-	}
-	return nil
-}
-
-// removeStubs deletes empty write-ahead files, which a kill between creation
-// and truncation leaves behind and on which badger's Open fails.
-func removeStubs(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if !strings.HasSuffix(e.Name(), ".mem") && !strings.HasSuffix(e.Name(), ".vlog") {
-			continue
-		}
-		if info, err := e.Info(); err == nil && info.Size() == 0 {
-			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// keepAside links the tables and copies the manifest and write-ahead files.
-// What an earlier attempt kept is older evidence and stays.
-func keepAside(db, hold string) error {
-	if _, err := os.Stat(hold); err == nil {
-		return nil
-	}
-	entries, err := os.ReadDir(db)
-	if err != nil {
-		return err
-	}
-	tmp := hold + ".part"
-	if err := os.RemoveAll(tmp); err != nil {
-		return err
-	}
-	if err := os.Mkdir(tmp, 0o755); err != nil {
-		return err
-	}
-	for _, e := range entries {
-		from, to := filepath.Join(db, e.Name()), filepath.Join(tmp, e.Name())
-		switch {
-		case strings.HasSuffix(e.Name(), ".sst"):
-			err = os.Link(from, to)
-		case e.Name() == "MANIFEST" || strings.HasSuffix(e.Name(), ".mem"):
-			err = copySparse(from, to)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return os.Rename(tmp, hold)
-}
-
-// copySparse copies a file without its trailing zeros: write-ahead files are
-// preallocated.
-func copySparse(from, to string) error {
-	b, err := os.ReadFile(from)
-	if err != nil {
-		return err
-	}
-	size := int64(len(b))
-	for len(b) > 0 && b[len(b)-1] == 0 {
-		b = b[:len(b)-1]
-	}
-	if err := os.WriteFile(to, b, 0o644); err != nil {
-		return err
-	}
-	return os.Truncate(to, size)
-}
-
-// abandon closes what a failed Open has opened.
-func (s *Store) abandon() {
-	if s.witness != nil {
-		s.witness.Close()
-	}
-	if s.db != nil && !s.db.IsClosed() {
-		s.db.Close()
-	}
-}
-
-// recover reads the root and everything it names, and compares its commit
-// number with the witness.
+// recover reads the root, everything it names, and the log records after it,
+// and compares the result with the witness.
 func (s *Store) recover() error {
 	r, err := readRoot(s.db)
 	if err != nil {
 		return err
 	}
+	if s.witness == nil {
+		if s.witness, err = guard.OpenWitness(s.dir); err != nil {
+			return err
+		}
+	}
 	if r == nil {
+		// A new store gets its root before its first commit; a store that has
+		// lost its root may still have log records, but never a witness of none.
+		if err := s.witness.Check(0, 0); err != nil {
+			return err
+		}
 		r = &root{Format: formatVersion, Next: 1}
+		if err := s.writeRoot(r); err != nil {
+			return err
+		}
 	}
-	if err := s.openWitness(r); err != nil {
-		return err
+	s.numbers.Store(r.Next)
+	var known map[index.Place]*index.Ref
+	if len(r.Named) > 0 {
+		known = map[index.Place]*index.Ref{}
 	}
-	st, err := s.build(r)
+	st, err := s.build(r, nil, known)
 	if err != nil {
 		return err
 	}
-	st.refs.Store(1)
+	if err := s.replay(st); err != nil {
+		return err
+	}
+	if err := s.witness.Check(st.version, st.chain); err != nil {
+		return err
+	}
+	s.hold(st)
 	s.cur = st
-	s.alive[st] = true
+	for name, nr := range r.Named {
+		ns, err := s.build(nr, st, known)
+		if err != nil {
+			return fmt.Errorf("snapshot %q: %w", name, err)
+		}
+		s.hold(ns)
+		s.named[name] = ns
+	}
 	return nil
 }
 
-// build makes the state that a root names.
-func (s *Store) build(r *root) (*state, error) {
-	st := &state{root: r, version: r.Seq, dictionary: dictionary{s: s}, delta: &delta{newSortedSet(nil), newSortedSet(nil)}}
-	err := s.db.View(func(txn *badger.Txn) error {
-		for _, ref := range r.Segments {
-			g, err := s.openSegment(txn, ref)
-			if err != nil {
-				return err
-			}
-			st.segments = append(st.segments, g)
-			st.size += ref.Quads
+// forget drops the states of a first, trial opening.
+func (s *Store) forget() {
+	s.cur, s.named, s.dead = nil, map[string]*state{}, nil
+	s.states.Store(0)
+}
+
+// build makes the state that a root names, without the log records after it.
+// It shares with prev, which may be nil, what both have.
+func (s *Store) build(r *root, prev *state, known map[index.Place]*index.Ref) (*state, error) {
+	st := &state{root: r, version: r.Seq, chain: r.Chain, dictionary: dictionary{s: s}}
+	st.refs.Store(1)
+	err := s.view(func(txn *badger.Txn) (err error) {
+		if prev != nil && prev.base.ref.ID == r.Base.ID {
+			st.base = prev.base
+		} else if st.base, err = s.openBase(txn, r.Base, known); err != nil {
+			return err
+		}
+		var known []*run
+		if prev != nil {
+			known = prev.runs
+		}
+		if st.runs, err = s.openRuns(txn, r.Runs, known); err != nil {
+			return err
 		}
 		for _, ref := range r.Runs {
-			run, err := s.openRun(txn, ref)
-			if err != nil {
-				return err
-			}
-			st.runs = append(st.runs, run)
 			for tag, t := range ref.Tags {
 				st.next[tag] = max(st.next[tag], t.Base+uint64(t.Count))
 			}
 		}
-		st.over = newOverflow(st.next)
-		for _, l := range r.Log {
-			b, err := getBlob(txn, kindLog, l.Seq, -1, l.Blob)
-			if err != nil {
-				return err
-			}
-			if err := st.replay(b); err != nil {
-				return corrupt("log record %d: %v", l.Seq, err)
-			}
-		}
 		return nil
 	})
+	st.over = newOverflow(st.next)
+	if err == nil {
+		st.view = s.viewOf(st.base, index.NewDelta().Freeze())
+	}
 	return st, err
 }
 
-// Witness: a ring of slots, one written after each synced commit. It shows
-// when badger has lost commits at the end of its log without noticing.
-const (
-	witnessSlot  = 24
-	witnessSlots = 64
-)
+// replay applies the log records that follow the root.
+func (s *Store) replay(st *state) error {
+	d := index.NewDelta()
+	err := s.view(func(txn *badger.Txn) error {
+		for {
+			c, chain, err := getLog(txn, st.version+1, st.chain)
+			if err != nil || c == nil {
+				return err
+			}
+			c.apply(d)
+			st.extend(c.terms)
+			st.version++
+			st.chain = chain
+		}
+	})
+	st.view.Delta = d.Freeze()
+	return err
+}
 
-func (s *Store) openWitness(r *root) error {
-	f, err := os.OpenFile(filepath.Join(s.dir, witnessFile), os.O_RDWR|os.O_CREATE, 0o644)
+// writeRoot makes a root current on disk.
+func (s *Store) writeRoot(r *root) error {
+	r.Next = max(r.Next, s.numbers.Load())
+	body, err := r.encode()
 	if err != nil {
 		return err
 	}
-	s.witness = f
-	buf := make([]byte, witnessSlot*witnessSlots)
-	n, _ := f.ReadAt(buf, 0) // a short file has fewer slots
-	var newest uint64
-	for i := 0; i+witnessSlot <= n; i += witnessSlot {
-		slot := buf[i : i+witnessSlot]
-		if binary.LittleEndian.Uint64(slot[16:]) != xxhash.Sum64(slot[:16]) {
-			continue // empty, or torn by the crash
-		}
-		seq, chain := binary.LittleEndian.Uint64(slot), binary.LittleEndian.Uint64(slot[8:])
-		newest = max(newest, seq)
-		if seq == r.Seq && chain != r.Chain {
-			return corrupt("commit %d has another content than %s remembers", seq, witnessFile)
-		}
+	return s.db.Update(func(txn *badger.Txn) error { return txn.Set([]byte{kindRoot}, body) })
+}
+
+// stage writes records that no root names yet.
+func (s *Store) stage(put func(writer) error) error {
+	wb := s.db.NewWriteBatch()
+	defer wb.Cancel()
+	if err := put(wb); err != nil {
+		return err
 	}
-	if newest > r.Seq {
-		return corrupt("commit %d was acknowledged, but the newest to be found is %d", newest, r.Seq)
+	if err := wb.Flush(); err != nil {
+		return s.poison(err)
 	}
 	return nil
 }
 
-func (s *Store) writeWitness(seq, chain uint64) error {
-	slot := binary.LittleEndian.AppendUint64(nil, seq)
-	slot = binary.LittleEndian.AppendUint64(slot, chain)
-	slot = binary.LittleEndian.AppendUint64(slot, xxhash.Sum64(slot))
-	_, err := s.witness.WriteAt(slot, int64(seq%witnessSlots)*witnessSlot)
-	return err
+var _ writer = (*badger.WriteBatch)(nil)
+
+// acknowledge notes a commit that badger has taken, when it is as durable as
+// promised.
+func (s *Store) acknowledge(seq, chain uint64) error {
+	if s.opt.Durability == Commit {
+		return s.witness.Write(seq, chain)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unsynced = &ack{seq, chain}
+	return nil
+}
+
+// publish makes a state the newest one.
+func (s *Store) publish(next *state) {
+	next.refs.Store(1)
+	s.hold(next)
+	s.mu.Lock()
+	old := s.cur
+	s.cur = next
+	s.mu.Unlock()
+	old.release()
+}
+
+// housekeeping syncs what is not synced at once.
+func (s *Store) housekeeping() {
+	defer s.done.Done()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for n := 1; ; n++ {
+		select {
+		case <-s.quit:
+			return
+		case <-tick.C:
+		}
+		if s.opt.Durability == Interval {
+			if err := s.syncNow(); err != nil {
+				s.poison(err)
+			}
+		}
+		if n%10 == 0 && s.opt.Durability != None {
+			if err := s.witness.Sync(); err != nil {
+				s.poison(err)
+			}
+		}
+	}
+}
+
+// syncNow makes all commits so far durable and witnesses the newest.
+func (s *Store) syncNow() error {
+	s.mu.Lock()
+	a := s.unsynced
+	s.unsynced = nil
+	s.mu.Unlock()
+	if a == nil {
+		return nil
+	}
+	if err := guard.SyncLogs(s.dir); err != nil {
+		return err
+	}
+	return s.witness.Write(a.seq, a.chain)
 }
 
 // Snapshot implements kg.Store.
@@ -357,22 +421,29 @@ func (s *Store) Snapshot() (kg.Snapshot, error) {
 	if s.closed {
 		return nil, kg.ErrClosed
 	}
-	s.cur.refs.Add(1)
+	s.cur.refs.Add(1) // the store's own hold keeps it above zero
 	return &snapshot{state: s.cur}, nil
 }
 
-// release drops one hold on a state.
-func (s *Store) release(st *state) {
-	if st.refs.Add(-1) > 0 {
-		return
+// lockWriter waits for its turn to write.
+func (s *Store) lockWriter(ctx context.Context) error {
+	select {
+	case s.writer <- struct{}{}:
+		return nil
+	default:
 	}
-	s.mu.Lock()
-	delete(s.alive, st)
-	s.mu.Unlock()
+	select {
+	case s.writer <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
-// current returns the newest state for the writer, who must hold s.writer.
-func (s *Store) current(ctx context.Context) (*state, error) {
+func (s *Store) unlockWriter() { <-s.writer }
+
+// writable returns the newest state for the holder of the writer's lock.
+func (s *Store) writable(ctx context.Context) (*state, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -381,8 +452,10 @@ func (s *Store) current(ctx context.Context) (*state, error) {
 	switch {
 	case s.closed:
 		return nil, kg.ErrClosed
+	case s.opt.ReadOnly:
+		return nil, fmt.Errorf("%w: %s was opened so", kg.ErrReadOnly, s.dir)
 	case s.poisoned != nil:
-		return nil, fmt.Errorf("%w since a write failed (%v): reopen the store", kg.ErrReadOnly, s.poisoned)
+		return nil, fmt.Errorf("%w since a write failed: %v; free the cause and reopen the store", kg.ErrReadOnly, s.poisoned)
 	}
 	return s.cur, nil
 }
@@ -390,63 +463,35 @@ func (s *Store) current(ctx context.Context) (*state, error) {
 // checkSpace refuses to write when the disk is nearly full: badger maps its
 // files, and a full disk kills the process.
 func (s *Store) checkSpace() error {
-	free, err := s.opt.FreeSpace(s.dir)
+	free, err := s.space.Free()
 	if err != nil {
 		return err
 	}
 	if free < s.opt.MinFree {
-		return fmt.Errorf("%w: %d MiB free on the disk of %s, %d MiB needed", kg.ErrDiskFull, free>>20, s.dir, s.opt.MinFree>>20)
+		return fmt.Errorf("%w: %d MiB on the disk of %s, %d MiB are needed; free some, then try again", kg.ErrDiskFull, free>>20, s.dir, s.opt.MinFree>>20)
 	}
 	return nil
 }
 
-// flip makes a root current, with records that belong in the same badger
-// transaction. A failure leaves the store read-only: what reached the disk is
-// not known.
-func (s *Store) flip(r *root, next *state, with func(writer) error) error {
-	body, err := r.encode()
-	if err != nil {
-		return err
-	}
-	txn := s.db.NewTransaction(true)
-	defer txn.Discard()
-	if with != nil {
-		if err := with(txn); err != nil {
-			return s.poison(err)
-		}
-	}
-	if err := txn.Set([]byte{kindRoot}, body); err != nil {
-		return s.poison(err)
-	}
-	if err := txn.Commit(); err != nil {
-		return s.poison(err)
-	}
-	if err := s.writeWitness(r.Seq, r.Chain); err != nil {
-		return s.poison(err)
-	}
-	next.refs.Store(1)
-	s.mu.Lock()
-	old := s.cur
-	s.cur = next
-	s.alive[next] = true
-	s.mu.Unlock()
-	s.release(old)
-	return nil
-}
-
+// poison makes the store read-only after a failed write: what of it has
+// reached the disk is not known, and a second sync may not tell.
 func (s *Store) poison(err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.poisoned == nil {
 		s.poisoned = err
+		s.opt.Logger.Error("store: a write failed, read-only from here", "store", s.dir, "error", err)
 	}
-	return fmt.Errorf("commit: %w", err)
+	return fmt.Errorf("store: write: %w", err)
 }
 
-// Close implements kg.Store. Snapshots must be closed before.
+// Close implements kg.Store. Snapshots ought to be closed before; reading one
+// afterwards gives kg.ErrClosed.
 func (s *Store) Close() error {
-	s.writer.Lock()
-	defer s.writer.Unlock()
+	if err := s.lockWriter(context.Background()); err != nil {
+		return err
+	}
+	defer s.unlockWriter()
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
@@ -455,10 +500,23 @@ func (s *Store) Close() error {
 	s.closed = true
 	poisoned := s.poisoned
 	s.mu.Unlock()
-	err := errors.Join(s.witness.Sync(), s.witness.Close())
-	err = errors.Join(err, s.db.Close())
-	if err == nil && poisoned == nil {
-		err = os.WriteFile(filepath.Join(s.dir, cleanFile), nil, 0o644)
+	s.stopBackground()
+	close(s.quit)
+	s.done.Wait()
+	var err error
+	if poisoned == nil {
+		err = s.purge()
 	}
-	return err
+	own := int64(1 + len(s.named))
+	err = errors.Join(err, s.closeBadger())
+	if err == nil && s.opt.Durability != Commit && poisoned == nil {
+		err = errors.Join(guard.SyncLogs(s.dir), s.witness.Write(s.cur.version, s.cur.chain))
+	}
+	err = errors.Join(err, s.witness.Close())
+	// With a snapshot open, what it holds has not been deleted: the next Open
+	// sweeps it, as after a crash.
+	if err == nil && poisoned == nil && s.states.Load() == own {
+		err = guard.WriteClean(s.dir)
+	}
+	return errors.Join(err, s.lock.Close())
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/quaestor-kg/quaestor/kg/kgtest"
 )
 
-func options() Options {
+func testOptions() Options {
 	return Options{Durability: None, MinFree: 1, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
 }
 
@@ -27,9 +27,9 @@ func open(tb testing.TB, dir string, o Options) *Store {
 // next to no cache.
 func TestConformance(t *testing.T) {
 	for name, o := range map[string]func() Options{
-		"usual": options,
+		"usual": testOptions,
 		"tight": func() Options {
-			o := options()
+			o := testOptions()
 			o.ChunkQuads, o.MaxDelta, o.BlockCacheBytes, o.Threads = 3000, 50, 1<<16, 1
 			return o
 		},

@@ -2,108 +2,85 @@ package store
 
 import (
 	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
-	"math"
-
-	"github.com/cespare/xxhash/v2"
-	"github.com/dgraph-io/badger/v4"
+	"iter"
 
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/kg/dict"
+	"github.com/quaestor-kg/quaestor/kg/index"
 )
 
-// tx is a write transaction: a state, and what is to change in it.
+// tx is a write transaction: a state with a delta of its own.
 type tx struct {
-	snapshot
-	base    *state
-	added   map[kg.Quad]bool // not in base
-	removed map[kg.Quad]bool // in base
-	terms   []newTerm
-	ids     [numTags]map[string]kg.ID
-	dirty   bool // state does not show added and removed
-}
-
-type newTerm struct {
-	tag kg.Tag
-	key string
+	snapshot                  // view.Delta is frozen and may lack the newest writes
+	from     *state           // what the transaction began with
+	delta    *index.Delta     // with all writes
+	stale    bool             // view.Delta lacks writes
+	changed  map[kg.Quad]bool // presence of the quads that differ from from's
+	terms    [numTags][]string
+	ids      [numTags]map[string]kg.ID
+	order    []newTerm // terms as they were interned
 }
 
 var _ kg.Tx = (*tx)(nil)
 
 // Update implements kg.Store.
 func (s *Store) Update(ctx context.Context, fn func(kg.Tx) error) error {
-	s.writer.Lock()
-	defer s.writer.Unlock()
-	base, err := s.current(ctx)
-	if err != nil {
-		return err
+	wait, err := s.update(ctx, fn)
+	if wait != nil {
+		// Updates outrun the compaction: let it catch up.
+		select {
+		case <-wait.done:
+		case <-ctx.Done():
+		}
 	}
-	x := s.begin(base)
-	err = fn(x)
-	x.closed.Store(true)
-	if err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if err := s.commit(x); err != nil {
-		return err
-	}
-	if s.cur.delta.size() > s.opt.MaxDelta {
-		return s.compact(ctx)
-	}
-	return nil
+	return err
 }
 
-func (s *Store) begin(base *state) *tx {
-	x := &tx{base: base, added: map[kg.Quad]bool{}, removed: map[kg.Quad]bool{}}
-	x.state = x.derive(base.delta)
+func (s *Store) update(ctx context.Context, fn func(kg.Tx) error) (wait *job, err error) {
+	if err := s.lockWriter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.unlockWriter()
+	from, err := s.writable(ctx)
+	if err != nil {
+		return nil, err
+	}
+	x := begin(from)
+	defer x.closed.Store(true)
+	if err := fn(x); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := s.commit(x); err != nil {
+		return nil, err
+	}
+	if s.excess(s.cur) > 4 {
+		wait = s.background
+	}
+	return wait, nil
+}
+
+func begin(from *state) *tx {
+	x := &tx{from: from, delta: from.view.Delta.Fork(), changed: map[kg.Quad]bool{}}
+	x.state = &state{dictionary: from.dictionary, view: from.view, base: from.base, root: from.root, version: from.version}
 	for i := range x.ids {
 		x.ids[i] = map[string]kg.ID{}
 	}
 	return x
 }
 
-// derive copies the base state with another delta.
-func (x *tx) derive(d *delta) *state {
-	st := &state{dictionary: x.base.dictionary, root: x.base.root, segments: x.base.segments, delta: d, version: x.base.version}
-	st.size = x.base.size + int64(len(x.added)) - int64(len(x.removed))
-	return st
-}
-
-// show makes the transaction's own writes visible to its scans.
+// show makes the transaction's own writes visible to scans that begin now.
 func (x *tx) show() {
-	if !x.dirty {
-		return
+	if x.stale {
+		x.view.Delta = x.delta.Freeze()
+		x.stale = false
 	}
-	x.dirty = false
-	x.state = x.derive(x.base.delta.with(x.added, x.removed))
 }
 
-// with returns the delta with changes: quads that are added may cancel
-// removals of the base, and the other way round.
-func (d *delta) with(added, removed map[kg.Quad]bool) *delta {
-	var plus, back, minus, undo []kg.Quad
-	for q := range added {
-		if d.removed.has(q) {
-			back = append(back, q)
-		} else {
-			plus = append(plus, q)
-		}
-	}
-	for q := range removed {
-		if d.added.has(q) {
-			undo = append(undo, q)
-		} else {
-			minus = append(minus, q)
-		}
-	}
-	return &delta{added: d.added.with(plus, undo), removed: d.removed.with(minus, back)}
-}
-
+// Close does nothing: Update ends the transaction.
 func (x *tx) Close() error { return nil }
 
 func (x *tx) Scan(ctx context.Context, p kg.Pattern, o kg.Order) kg.Cursor {
@@ -121,7 +98,15 @@ func (x *tx) PredicateStats(p kg.ID) (kg.PredicateStats, bool) {
 	return x.snapshot.PredicateStats(p)
 }
 
-func (x *tx) Size() int64 { return x.base.size + int64(len(x.added)) - int64(len(x.removed)) }
+func (x *tx) Distinct(ctx context.Context, o kg.Order) iter.Seq2[kg.ID, int64] {
+	x.show()
+	return x.snapshot.Distinct(ctx, o)
+}
+
+func (x *tx) Size() int64 {
+	x.show()
+	return x.snapshot.Size()
+}
 
 func (x *tx) Lookup(t kg.Term) (kg.ID, bool, error) {
 	if x.closed.Load() {
@@ -130,7 +115,7 @@ func (x *tx) Lookup(t kg.Term) (kg.ID, bool, error) {
 	return x.find(t)
 }
 
-// find looks a term up in the transaction and its base.
+// find looks a term up in the transaction and in what it began with.
 func (x *tx) find(t kg.Term) (kg.ID, bool, error) {
 	if t.Kind == kg.None {
 		return 0, false, nil
@@ -138,51 +123,28 @@ func (x *tx) find(t kg.Term) (kg.ID, bool, error) {
 	if id, ok := dict.Inline(t); ok {
 		return id, true, nil
 	}
-	tag, key, ok, err := keyFor(t, x.find)
+	tag, key, ok, err := keyFor(nil, t, x.find)
 	if err != nil || !ok {
 		return 0, false, err
 	}
 	if id, ok := x.ids[tag][string(key)]; ok {
 		return id, true, nil
 	}
-	return x.base.lookup(tag, key)
+	return x.from.lookup(tag, key)
 }
 
 func (x *tx) Term(id kg.ID) (kg.Term, error) {
 	if x.closed.Load() {
 		return kg.Term{}, kg.ErrClosed
 	}
-	if tag, n := id.Tag(), id.Payload(); !id.Inlined() && tag > kg.TagReserved && n >= x.base.next[tag] {
-		for _, t := range x.terms {
-			if t.tag != tag {
-				continue
-			}
-			if x.ids[tag][t.key] == id {
-				return x.parse(tag, []byte(t.key))
-			}
+	if tag := id.Tag(); inDictionary(tag) && id.Payload() >= x.from.next[tag] {
+		n := id.Payload() - x.from.next[tag]
+		if n >= uint64(len(x.terms[tag])) {
+			return kg.Term{}, unknown(id)
 		}
+		return parseTerm(tag, []byte(x.terms[tag][n]), x.Term)
 	}
-	return x.base.term(id)
-}
-
-func (x *tx) parse(tag kg.Tag, key []byte) (kg.Term, error) {
-	if tag == kg.TagTriple {
-		spo, _ := dict.ParseTripleKey(key)
-		var ts [3]kg.Term
-		for i, id := range spo {
-			t, err := x.Term(id)
-			if err != nil {
-				return kg.Term{}, err
-			}
-			ts[i] = t
-		}
-		return kg.NewTriple(ts[0], ts[1], ts[2]), nil
-	}
-	t, ok := dict.ParseKey(tag, key)
-	if !ok {
-		return kg.Term{}, fmt.Errorf("store: key %q of a new term", key)
-	}
-	return t, nil
+	return x.from.term(id)
 }
 
 func (x *tx) Terms(ids []kg.ID, dst []kg.Term) error {
@@ -196,9 +158,6 @@ func (x *tx) Terms(ids []kg.ID, dst []kg.Term) error {
 	return nil
 }
 
-// maxOrdinals bounds a tag's numbers so that ids keep their tag.
-const maxOrdinals = uint64(kg.PayloadMask)
-
 // Intern implements kg.Tx.
 func (x *tx) Intern(t kg.Term) (kg.ID, error) {
 	if x.closed.Load() {
@@ -207,7 +166,7 @@ func (x *tx) Intern(t kg.Term) (kg.ID, error) {
 	if id, ok := dict.Inline(t); ok {
 		return id, nil
 	}
-	tag, key, _, err := keyFor(t, func(u kg.Term) (kg.ID, bool, error) {
+	tag, key, _, err := keyFor(nil, t, func(u kg.Term) (kg.ID, bool, error) {
 		id, err := x.Intern(u)
 		return id, err == nil, err
 	})
@@ -221,31 +180,51 @@ func (x *tx) internKey(tag kg.Tag, key []byte) (kg.ID, error) {
 	if id, ok := x.ids[tag][string(key)]; ok {
 		return id, nil
 	}
-	if id, ok, err := x.base.lookup(tag, key); err != nil || ok {
+	if id, ok, err := x.from.lookup(tag, key); err != nil || ok {
 		return id, err
 	}
-	n := x.base.next[tag] + uint64(len(x.ids[tag]))
-	if n >= maxOrdinals {
-		return 0, fmt.Errorf("store: too many terms")
-	}
-	id := kg.MakeID(tag, n)
+	id := kg.MakeID(tag, x.from.next[tag]+uint64(len(x.terms[tag])))
 	k := string(key)
 	x.ids[tag][k] = id
-	x.terms = append(x.terms, newTerm{tag, k})
+	x.terms[tag] = append(x.terms[tag], k)
+	x.order = append(x.order, newTerm{tag, k})
 	return id, nil
+}
+
+func (x *tx) knows(id kg.ID) bool {
+	if tag := id.Tag(); inDictionary(tag) {
+		return id.Payload() < x.from.next[tag]+uint64(len(x.terms[tag]))
+	}
+	return x.from.known(id)
 }
 
 // check refuses quads that no store may hold.
 func (x *tx) check(q kg.Quad) error {
-	switch {
-	case x.closed.Load():
+	if x.closed.Load() {
 		return kg.ErrClosed
-	case q.S == kg.Any || q.P == kg.Any || q.O == kg.Any || q.G == kg.Any:
-		return errors.New("store: a quad with an open position cannot be written")
-	case q.G != kg.DefaultGraph && q.G.Tag() != kg.TagIRI && q.G.Tag() != kg.TagBlank:
-		return errors.New("store: a graph is named by an IRI or a blank node")
+	}
+	for i, id := range [3]kg.ID{q.S, q.P, q.O} {
+		if !x.knows(id) {
+			return fmt.Errorf("store: insert %v: %s: %w", q, [3]string{"subject", "predicate", "object"}[i], unknown(id))
+		}
+	}
+	if tag := q.G.Tag(); q.G != kg.DefaultGraph && (tag != kg.TagIRI && tag != kg.TagBlank || !x.knows(q.G)) {
+		return fmt.Errorf("store: insert %v: the graph must be the default graph, a known IRI or a known blank node", q)
 	}
 	return nil
+}
+
+// has reports whether a quad is present, its own writes included.
+func (x *tx) has(q kg.Quad) (present, stored bool, err error) {
+	added, deleted := x.delta.Get(q)
+	switch {
+	case added:
+		return true, false, nil
+	case deleted:
+		return false, true, nil
+	}
+	stored, err = x.view.Stored(q)
+	return stored, stored, err
 }
 
 // Insert implements kg.Tx.
@@ -253,19 +232,16 @@ func (x *tx) Insert(q kg.Quad) (bool, error) {
 	if err := x.check(q); err != nil {
 		return false, err
 	}
-	if x.added[q] {
-		return false, nil
-	}
-	if x.removed[q] {
-		delete(x.removed, q)
-		x.dirty = true
-		return true, nil
-	}
-	if ok, err := x.base.contains(q); err != nil || ok {
+	present, stored, err := x.has(q)
+	if err != nil || present {
 		return false, err
 	}
-	x.added[q] = true
-	x.dirty = true
+	if stored {
+		x.delta.Drop(q)
+	} else {
+		x.delta.Put(q, false)
+	}
+	x.flip(q, true)
 	return true, nil
 }
 
@@ -274,158 +250,96 @@ func (x *tx) Delete(q kg.Quad) (bool, error) {
 	if x.closed.Load() {
 		return false, kg.ErrClosed
 	}
-	if x.added[q] {
-		delete(x.added, q)
-		x.dirty = true
-		return true, nil
-	}
-	if x.removed[q] {
-		return false, nil
-	}
-	if ok, err := x.base.contains(q); err != nil || !ok {
+	present, stored, err := x.has(q)
+	if err != nil || !present {
 		return false, err
 	}
-	x.removed[q] = true
-	x.dirty = true
+	if stored {
+		x.delta.Put(q, true)
+	} else {
+		x.delta.Drop(q)
+	}
+	x.flip(q, false)
 	return true, nil
 }
 
-// logRecord encodes a small commit:
-//
-//	count of terms, then tag, length, key of each
-//	count of additions, then four ids each
-//	count of removals, then four ids each
-func (x *tx) logRecord() []byte {
-	b := binary.AppendUvarint(nil, uint64(len(x.terms)))
-	for _, t := range x.terms {
-		b = append(b, byte(t.tag))
-		b = binary.AppendUvarint(b, uint64(len(t.key)))
-		b = append(b, t.key...)
+func (x *tx) flip(q kg.Quad, present bool) {
+	x.stale = true
+	if _, ok := x.changed[q]; ok {
+		delete(x.changed, q) // back to what it was
+	} else {
+		x.changed[q] = present
 	}
-	for _, set := range []map[kg.Quad]bool{x.added, x.removed} {
-		b = binary.AppendUvarint(b, uint64(len(set)))
-		for q := range set {
-			for _, id := range []kg.ID{q.S, q.P, q.O, q.G} {
-				b = binary.LittleEndian.AppendUint64(b, uint64(id))
-			}
-		}
-	}
-	return b
 }
 
-var errRecord = errors.New("malformed")
-
-// replay applies a log record to a state under construction.
-func (st *state) replay(b []byte) error {
-	uvarint := func() (int, error) {
-		n, m := binary.Uvarint(b)
-		if m <= 0 || n > math.MaxInt32 {
-			return 0, errRecord
-		}
-		b = b[m:]
-		return int(n), nil
-	}
-	n, err := uvarint()
-	if err != nil {
-		return err
-	}
-	for range n {
-		if len(b) == 0 || b[0] >= numTags {
-			return errRecord
-		}
-		tag := kg.Tag(b[0])
-		b = b[1:]
-		size, err := uvarint()
-		if err != nil || size > len(b) {
-			return errRecord
-		}
-		st.over.add(tag, string(b[:size]))
-		st.next[tag]++
-		b = b[size:]
-	}
-	var sets [2]map[kg.Quad]bool
-	for i := range sets {
-		n, err := uvarint()
-		if err != nil || n > len(b)/32 {
-			return errRecord
-		}
-		sets[i] = make(map[kg.Quad]bool, n)
-		for range n {
-			var ids [4]kg.ID
-			for j := range ids {
-				ids[j] = kg.ID(binary.LittleEndian.Uint64(b[8*j:]))
-			}
-			sets[i][kg.Quad{S: ids[0], P: ids[1], O: ids[2], G: ids[3]}] = true
-			b = b[32:]
+// apply repeats a commit's changes on a delta. What they add is absent before,
+// and what they remove is present, so the delta alone tells what to do.
+func (c *change) apply(d *index.Delta) {
+	for _, q := range c.added {
+		if _, deleted := d.Get(q); deleted {
+			d.Drop(q)
+		} else {
+			d.Put(q, false)
 		}
 	}
-	st.delta = st.delta.with(sets[0], sets[1])
-	st.size += int64(len(sets[0])) - int64(len(sets[1]))
-	return nil
+	for _, q := range c.removed {
+		if added, _ := d.Get(q); added {
+			d.Drop(q)
+		} else {
+			d.Put(q, true)
+		}
+	}
 }
 
-// chain hashes a commit onto those before it.
-func chain(prev, record uint64) uint64 {
-	b := binary.LittleEndian.AppendUint64(nil, prev)
-	return xxhash.Sum64(binary.LittleEndian.AppendUint64(b, record))
+// extend adds a commit's terms to a dictionary.
+func (d *dictionary) extend(terms []newTerm) {
+	for _, t := range terms {
+		d.over.add(t.tag, t.key)
+		d.next[t.tag]++
+	}
 }
 
-// commit writes what a transaction changed.
+// commit logs what a transaction changed and makes it visible. The caller
+// holds the writer's lock.
 func (s *Store) commit(x *tx) error {
-	if len(x.added) == 0 && len(x.removed) == 0 {
+	if len(x.changed) == 0 {
 		return nil
 	}
 	if err := s.checkSpace(); err != nil {
 		return err
 	}
-	record := x.logRecord()
-	r := *x.base.root
-	r.Seq++
-	r.Chain = chain(r.Chain, xxhash.Sum64(record))
-	var ref blob
-	stage := func(w writer) (err error) {
-		ref, err = putBlob(w, kindLog, r.Seq, -1, record)
-		return err
-	}
-	small := len(record) < partBytes
-	if !small {
-		// Too long for one badger transaction: stage it first.
-		if err := s.stage(stage); err != nil {
-			return err
+	c := &change{terms: x.order}
+	for q, present := range x.changed {
+		if present {
+			c.added = append(c.added, q)
+		} else {
+			c.removed = append(c.removed, q)
 		}
-	} else if err := stage(discard{}); err != nil { // the reference, for the root
-		return err
 	}
-	r.Log = append(r.Log[:len(r.Log):len(r.Log)], logRef{r.Seq, ref})
-	next := x.derive(x.base.delta.with(x.added, x.removed))
-	next.root, next.version = &r, r.Seq
-	for _, t := range x.terms {
-		next.over.add(t.tag, t.key)
-		next.next[t.tag]++
-	}
-	var with func(writer) error
-	if small {
-		with = stage
-	}
-	return s.flip(&r, next, with)
-}
-
-// discard is a writer that keeps nothing.
-type discard struct{}
-
-func (discard) Set(_, _ []byte) error { return nil }
-
-// stage writes records that no root names yet.
-func (s *Store) stage(put func(writer) error) error {
-	wb := s.db.NewWriteBatch()
-	defer wb.Cancel()
-	if err := put(wb); err != nil {
+	next := &state{dictionary: x.from.dictionary, view: x.from.view, base: x.from.base, root: x.from.root, version: x.from.version + 1}
+	next.view.Delta = x.delta.Freeze()
+	body := c.encode()
+	first, err := putLog(next.version, x.from.chain, body, s.stage)
+	if err != nil {
 		return s.poison(err)
 	}
-	if err := wb.Flush(); err != nil {
+	next.chain = chainHash(x.from.chain, logHash(first))
+	txn := s.db.NewTransaction(true)
+	defer txn.Discard()
+	if err := txn.Set(partKey(kindLog, next.version, -1, 0), first); err != nil {
 		return s.poison(err)
 	}
+	if err := txn.Commit(); err != nil {
+		return s.poison(err)
+	}
+	if err := s.acknowledge(next.version, next.chain); err != nil {
+		return s.poison(err)
+	}
+	next.extend(c.terms)
+	if s.tail != nil {
+		s.tail.add(c)
+	}
+	s.publish(next)
+	s.compactIfLarge(next)
 	return nil
 }
-
-var _ writer = (*badger.WriteBatch)(nil)
