@@ -201,3 +201,46 @@ func report(t *testing.T, q string, quads []kg.TermQuad, newFast func(*testing.T
 	}
 	t.Fatalf("%v\ndata:\n%s", diff, data.String())
 }
+
+// TestUpdateEquivalence runs sequences of random updates with both engines.
+func TestUpdateEquivalence(t *testing.T) {
+	n := 100
+	if testing.Short() {
+		n = 20
+	}
+	changed := 0
+	for i := range n {
+		r := rand.New(rand.NewPCG(*seed, uint64(i)))
+		v := sparqltest.NewVocabulary(r.IntN(2) == 0, r.IntN(2) == 0)
+		quads := v.Data(r, 10+r.IntN(30))
+		newFast := memWith
+		if i%5 == 4 {
+			newFast = diskWith
+		}
+		fast, slow := newFast(t, quads), memWith(t, quads)
+		for range 10 {
+			u := sparqltest.GenerateUpdate(r, v)
+			if _, err := syntax.ParseUpdate(u, ""); err != nil {
+				t.Fatalf("%v\n%s", err, u)
+			}
+			before, err := sparqltest.Dump(context.Background(), slow)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(before) > 400 {
+				break // random updates multiply
+			}
+			c, err := sparqltest.EquivalentUpdate(context.Background(), u, fast, slow)
+			if err != nil {
+				t.Fatalf("%v\nbefore:\n%v", err, before)
+			}
+			if c > 0 {
+				changed++
+			}
+		}
+		fast.Close()
+	}
+	if changed < 3*n {
+		t.Errorf("only %d updates of %d sequences changed something", changed, n)
+	}
+}
