@@ -9,22 +9,23 @@ import (
 	"github.com/quaestor-kg/quaestor/sparql/algebra"
 	"github.com/quaestor-kg/quaestor/sparql/exec"
 	"github.com/quaestor-kg/quaestor/sparql/exec/naive"
+	"github.com/quaestor-kg/quaestor/sparql/exec/run"
 	"github.com/quaestor-kg/quaestor/sparql/opt"
 	"github.com/quaestor-kg/quaestor/sparql/syntax"
 )
 
 // Limits bounds one query; the zero value sets no bound.
-type Limits = exec.Limits
+type Limits = run.Limits
 
 // LimitError reports which limit stopped a query, where and at what figure.
-type LimitError = exec.LimitError
+type LimitError = run.LimitError
 
 // Plan is a query plan; see Prepared.Explain.
-type Plan = exec.Plan
+type Plan = run.Plan
 
 // ErrService is what a query with SERVICE ends with: federated queries are
 // switched off.
-var ErrService = exec.ErrService
+var ErrService = run.ErrService
 
 // Options configures an Engine. The zero value is useful.
 type Options struct {
@@ -111,8 +112,8 @@ func (p *Prepared) Vars() []string { return p.q.Vars }
 func (p *Prepared) String() string { return p.text.String() }
 
 // env starts a run on a snapshot.
-func (p *Prepared) env(ctx context.Context, s kg.Snapshot, l Limits, ds []Dataset) (*exec.Env, error) {
-	env := exec.NewEnv(ctx, s, l, p.eng.opt.Now(), p.text.Base)
+func (p *Prepared) env(ctx context.Context, s kg.Snapshot, l Limits, ds []Dataset) (*run.Env, error) {
+	env := run.NewEnv(ctx, s, l, p.eng.opt.Now(), p.text.Base)
 	var err error
 	switch {
 	case len(ds) > 0 && !ds[0].empty():
@@ -169,7 +170,7 @@ func (p *Prepared) Run(ctx context.Context, s kg.Snapshot, l Limits, ds ...Datas
 	return r, nil
 }
 
-func (p *Prepared) source(env *exec.Env) (exec.Source, error) {
+func (p *Prepared) source(env *run.Env) (run.Source, error) {
 	if p.eng.opt.NoOptimise {
 		return naive.Source(env, p.node, p.columns())
 	}
@@ -177,7 +178,7 @@ func (p *Prepared) source(env *exec.Env) (exec.Source, error) {
 }
 
 // source evaluates a tree that was not rewritten yet.
-func (e *Engine) source(env *exec.Env, n algebra.Node, vars []string) (exec.Source, error) {
+func (e *Engine) source(env *run.Env, n algebra.Node, vars []string) (run.Source, error) {
 	if e.opt.NoOptimise {
 		return naive.Source(env, n, vars)
 	}
@@ -185,7 +186,7 @@ func (e *Engine) source(env *exec.Env, n algebra.Node, vars []string) (exec.Sour
 }
 
 // build plans a rewritten tree and makes its operators.
-func build(env *exec.Env, n algebra.Node, vars []string, measure bool) (*exec.Built, error) {
+func build(env *run.Env, n algebra.Node, vars []string, measure bool) (*exec.Built, error) {
 	st := newStats(env)
 	return exec.Build(env, opt.Plan(n, st, vars), vars, exec.Options{
 		Measure: measure,

@@ -7,7 +7,7 @@ import (
 
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/sparql/algebra"
-	"github.com/quaestor-kg/quaestor/sparql/exec"
+	"github.com/quaestor-kg/quaestor/sparql/exec/run"
 )
 
 // Result is a running query. Close it. It is not safe for concurrent use.
@@ -16,8 +16,8 @@ type Result struct {
 	Vars    []string // of SELECT, without "?"
 	Boolean bool     // of ASK
 
-	env   *exec.Env
-	src   exec.Source
+	env   *run.Env
+	src   run.Source
 	q     *algebra.Query
 	limit int64
 	done  bool
@@ -106,18 +106,18 @@ func (r *Result) Rows() iter.Seq2[[]kg.Term, error] {
 
 // columns resolves a batch, each distinct id of a column once.
 type columns struct {
-	env   *exec.Env
+	env   *run.Env
 	terms []kg.Term
 	ids   []kg.ID
 	at    [][]int32 // per column and row: index into terms
 	slot  map[kg.ID]int32
 }
 
-func newColumns(env *exec.Env) *columns { return &columns{env: env, slot: map[kg.ID]int32{}} }
+func newColumns(env *run.Env) *columns { return &columns{env: env, slot: map[kg.ID]int32{}} }
 
 func (o *columns) term(c, i int) kg.Term { return o.terms[o.at[c][i]] }
 
-func (o *columns) resolve(b *exec.Batch) error {
+func (o *columns) resolve(b *run.Batch) error {
 	clear(o.slot)
 	o.ids = o.ids[:0]
 	for len(o.at) < len(b.Cols) {
@@ -196,7 +196,7 @@ func (r *Result) Quads() iter.Seq2[kg.TermQuad, error] {
 }
 
 func (r *Result) construct(emit func([3]kg.ID) error) error {
-	t, err := exec.NewTemplate(r.env, r.src.Vars(), r.q.Template, r.q.Nested)
+	t, err := run.NewTemplate(r.env, r.src.Vars(), r.q.Template, r.q.Nested)
 	if err != nil {
 		return err
 	}
@@ -233,7 +233,7 @@ func (r *Result) describe(emit func([3]kg.ID) error) error {
 		for len(todo) > 0 {
 			x := todo[len(todo)-1]
 			todo = todo[:len(todo)-1]
-			if done[x] || x == kg.Any || exec.Missing(x) {
+			if done[x] || x == kg.Any || run.Missing(x) {
 				continue
 			}
 			done[x] = true

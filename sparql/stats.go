@@ -3,13 +3,13 @@ package sparql
 import (
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/sparql/algebra"
-	"github.com/quaestor-kg/quaestor/sparql/exec"
+	"github.com/quaestor-kg/quaestor/sparql/exec/run"
 	"github.com/quaestor-kg/quaestor/sparql/opt"
 )
 
 // stats answers the planner from the snapshot of a run.
 type stats struct {
-	env  *exec.Env
+	env  *run.Env
 	est  map[kg.Pattern]float64
 	pred map[kg.ID]predicate
 }
@@ -21,7 +21,7 @@ type predicate struct {
 
 var _ opt.Stats = (*stats)(nil)
 
-func newStats(env *exec.Env) *stats {
+func newStats(env *run.Env) *stats {
 	return &stats{env: env, est: map[kg.Pattern]float64{}, pred: map[kg.ID]predicate{}}
 }
 
@@ -37,7 +37,7 @@ func (s *stats) Estimate(g algebra.GraphRef, t algebra.Triple) float64 {
 			continue
 		}
 		id, err := s.env.Terms.Intern(x.r.Term)
-		if err != nil || exec.Missing(id) {
+		if err != nil || run.Missing(id) {
 			return 0 // a fault shows up again when the query runs
 		}
 		*x.id = id
@@ -57,7 +57,7 @@ func (s *stats) Predicate(t kg.Term) (kg.PredicateStats, bool) {
 		return kg.PredicateStats{}, false
 	}
 	id, err := s.env.Terms.Intern(t)
-	if err != nil || exec.Missing(id) {
+	if err != nil || run.Missing(id) {
 		return kg.PredicateStats{}, false
 	}
 	p, ok := s.pred[id]

@@ -5,7 +5,7 @@ import (
 
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/sparql/algebra"
-	"github.com/quaestor-kg/quaestor/sparql/exec"
+	"github.com/quaestor-kg/quaestor/sparql/exec/run"
 	"github.com/quaestor-kg/quaestor/sparql/syntax"
 	"github.com/quaestor-kg/quaestor/sparql/update"
 )
@@ -27,7 +27,7 @@ func (e *Engine) Update(ctx context.Context, st kg.Store, text, base string, l L
 	}
 	o := update.Options{
 		Limits: l, Now: e.opt.Now, DefaultGraphUnion: e.opt.DefaultGraphUnion, LoadFile: e.opt.LoadFile,
-		Source: func(env *exec.Env, n algebra.Node, vars []string) (exec.Source, error) {
+		Source: func(env *run.Env, n algebra.Node, vars []string) (run.Source, error) {
 			return e.source(env, n, vars)
 		},
 	}

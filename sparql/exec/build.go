@@ -8,20 +8,20 @@ import (
 
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/sparql/algebra"
-	"github.com/quaestor-kg/quaestor/sparql/exec/idtable"
+	"github.com/quaestor-kg/quaestor/sparql/exec/access"
+	"github.com/quaestor-kg/quaestor/sparql/exec/rows"
+	"github.com/quaestor-kg/quaestor/sparql/exec/run"
 	"github.com/quaestor-kg/quaestor/sparql/expr"
 )
 
-var errPath = errors.New("sparql: path is not a closure")
-
 // build makes the operators of a node. Its columns hold at least the needed
 // variables that the node can bind.
-func (b *builder) build(n algebra.Node, need algebra.Set) (op, error) {
+func (b *builder) build(n algebra.Node, need algebra.Set) (run.Op, error) {
 	switch n := n.(type) {
 	case *algebra.Unit:
-		return b.done(&unitOp{base: base{env: b.env, node: planOf("Unit", "", 1)}}), nil
+		return b.done(rows.Unit(b.Env)), nil
 	case *algebra.Empty:
-		return b.done(&emptyOp{base{env: b.env, node: planOf("Empty", "", 0)}}), nil
+		return b.done(rows.Empty(b.Env)), nil
 	case *algebra.Seed:
 		s, ok := b.seeds[n]
 		if !ok {
@@ -33,19 +33,19 @@ func (b *builder) build(n algebra.Node, need algebra.Set) (op, error) {
 	case *algebra.Scan:
 		return b.scanNode(n, need)
 	case *algebra.Multiway:
-		return b.multiway(n, need)
+		return b.op(access.Multiway(b.Env, n, need))
 	case *algebra.Path:
-		return b.pathNode(nil, n, need)
+		return b.pathNode(n, need)
 	case *algebra.Unnest:
 		return b.unnest(n, need)
 	case *algebra.Join:
 		return b.join(n, need)
 	case *algebra.LeftJoin:
-		return b.leftLike(n.L, n.R, n.Cond, n.Method, outer, n.Est, need)
+		return b.leftLike(n.L, n.R, n.Cond, n.Method, run.Outer, n.Est, need)
 	case *algebra.SemiJoin:
-		mode := semi
+		mode := run.Semi
 		if n.Not {
-			mode = anti
+			mode = run.Anti
 		}
 		return b.leftLike(n.L, n.R, n.Cond, n.Method, mode, n.Est, need)
 	case *algebra.Minus:
@@ -62,7 +62,7 @@ func (b *builder) build(n algebra.Node, need algebra.Set) (op, error) {
 		return b.values(n)
 	case *algebra.Service:
 		if !n.Silent {
-			return nil, ErrService
+			return nil, run.ErrService
 		}
 		return b.build(&algebra.Unit{}, need)
 	case *algebra.Group:
@@ -78,16 +78,17 @@ func (b *builder) build(n algebra.Node, need algebra.Set) (op, error) {
 		if err != nil {
 			return nil, err
 		}
-		s := &sliceOp{base: b.over("Slice", strings.TrimPrefix(algebra.Label(n), "slice "), in), in: in, skip: n.Offset, limit: n.Limit}
-		s.out = newOut(len(s.names))
-		return b.done(s), nil
+		return b.done(rows.Slice(b.Env, strings.TrimPrefix(algebra.Label(n), "slice "), in, n.Offset, n.Limit)), nil
 	}
 	return nil, fmt.Errorf("sparql: no operator for %T", n)
 }
 
-// over is the base of an operator with the columns and order of its input.
-func (b *builder) over(name, detail string, in op) base {
-	return base{env: b.env, names: in.vars(), order: in.sorted(), node: planOf(name, detail, -1, in)}
+// op finishes an operator that was just made.
+func (b *builder) op(o run.Op, err error) (run.Op, error) {
+	if err != nil {
+		return nil, err
+	}
+	return b.done(o), nil
 }
 
 func with(need algebra.Set, vars ...string) algebra.Set {
@@ -107,14 +108,14 @@ func withExprs(need algebra.Set, es ...algebra.Expr) algebra.Set {
 }
 
 // scanNode reads one pattern by itself.
-func (b *builder) scanNode(n *algebra.Scan, need algebra.Set) (op, error) {
+func (b *builder) scanNode(n *algebra.Scan, need algebra.Set) (run.Op, error) {
 	o := n.Order
-	if sel, err := b.env.graph(n.Graph); err != nil {
+	if sel, err := b.Env.Select(n.Graph); err != nil {
 		return nil, err
-	} else if sel.dedup && o == kg.GSPO {
+	} else if sel.Dedup && o == kg.GSPO {
 		o = kg.SPO // copies of a triple must follow each other
 	}
-	return b.scan(n.Graph, n.Triple, o, n.Est, need)
+	return b.op(access.Scan(b.Env, n.Graph, n.Triple, o, n.Est, need))
 }
 
 func tripleVars(g algebra.GraphRef, t algebra.Triple) algebra.Set {
@@ -122,7 +123,7 @@ func tripleVars(g algebra.GraphRef, t algebra.Triple) algebra.Set {
 }
 
 // bgp joins the patterns in their order.
-func (b *builder) bgp(n *algebra.BGP, need algebra.Set) (op, error) {
+func (b *builder) bgp(n *algebra.BGP, need algebra.Set) (run.Op, error) {
 	var node algebra.Node
 	for _, t := range n.Triples {
 		s := &algebra.Scan{Graph: n.Graph, Triple: t, Order: BestOrder(t), Est: -1}
@@ -162,7 +163,7 @@ func sharedVars(l, r algebra.Node) (all, certain []string) {
 	return all, certain
 }
 
-func (b *builder) join(n *algebra.Join, need algebra.Set) (op, error) {
+func (b *builder) join(n *algebra.Join, need algebra.Set) (run.Op, error) {
 	all, certain := sharedVars(n.L, n.R)
 	exact := len(all) == len(certain)
 	switch r := n.R.(type) {
@@ -172,7 +173,7 @@ func (b *builder) join(n *algebra.Join, need algebra.Set) (op, error) {
 			if err != nil {
 				return nil, err
 			}
-			return b.lookup(in, r.Graph, r.Triple, inner, n.Est, algebra.NewSet(all...), need)
+			return b.op(access.Lookup(b.Env, in, r.Graph, r.Triple, run.Inner, n.Est, algebra.NewSet(all...), need))
 		}
 	case *algebra.Path:
 		if _, ok := r.Path.(*algebra.Repeat); ok && exact && n.Method != algebra.Hash && n.Method != algebra.HashLeft && !r.Graph.Name.IsVar() && r.Graph.Kind != algebra.Current {
@@ -181,7 +182,7 @@ func (b *builder) join(n *algebra.Join, need algebra.Set) (op, error) {
 				if err != nil {
 					return nil, err
 				}
-				return b.path(in, r, n.Est, algebra.NewSet(all...), need)
+				return b.op(access.Path(b.Env, in, r, n.Est, algebra.NewSet(all...), need))
 			}
 		}
 	}
@@ -189,15 +190,19 @@ func (b *builder) join(n *algebra.Join, need algebra.Set) (op, error) {
 	if n.Method == algebra.HashLeft {
 		l, r = r, l
 	}
-	j, err := b.hash("HashJoin", l, r, nil, inner, n.Est, need)
-	if err != nil {
-		return nil, err
+	return b.hash("HashJoin", l, r, nil, run.Inner, n.Est, need)
+}
+
+// compile returns how a join makes its condition, or nil.
+func (b *builder) compile(conds []algebra.Expr) func(names []string) (*rows.Condition, error) {
+	if len(conds) == 0 {
+		return nil
 	}
-	return b.done(j), nil
+	return func(names []string) (*rows.Condition, error) { return b.condition(conds, names) }
 }
 
 // hash joins by a table of the right side.
-func (b *builder) hash(name string, l, r algebra.Node, conds []algebra.Expr, mode lookupMode, est float64, need algebra.Set) (*joinOp, error) {
+func (b *builder) hash(name string, l, r algebra.Node, conds []algebra.Expr, mode run.Mode, est float64, need algebra.Set) (run.Op, error) {
 	all, certain := sharedVars(l, r)
 	both := withExprs(with(need, all...), conds...)
 	left, err := b.build(l, both)
@@ -205,26 +210,30 @@ func (b *builder) hash(name string, l, r algebra.Node, conds []algebra.Expr, mod
 		return nil, err
 	}
 	rneed := both
-	if mode >= semi {
+	if mode >= run.Semi {
 		rneed = withExprs(algebra.NewSet(all...), conds...)
 	}
 	right, err := b.build(r, rneed)
 	if err != nil {
 		return nil, err
 	}
-	h := &hashPairs{base: base{env: b.env, node: planOf(name, "", -1)}, in: right}
+	var keys, leftKeys []int
 	for _, v := range certain {
-		h.lkeys = append(h.lkeys, column(left.vars(), v))
-		h.keys = append(h.keys, column(right.vars(), v))
+		leftKeys = append(leftKeys, run.Column(left.Vars(), v))
+		keys = append(keys, run.Column(right.Vars(), v))
+	}
+	spec := rows.JoinSpec{
+		Name: name, Detail: "on " + strings.Join(marked(all), " "), Mode: mode, Known: certain,
+		Compile: b.compile(conds), Est: est, Need: need,
+	}
+	if name == "Minus" {
+		// Solutions that surely share a variable need no check for it.
+		spec.Minus = len(certain) == 0
 	}
 	if len(all) == 0 {
-		name = "CrossJoin"
+		spec.Name, spec.Detail = "CrossJoin", ""
 	}
-	j, err := b.joined(name, left, h, mode, conds, certain, est, need)
-	if err == nil && len(all) > 0 {
-		j.node.Detail = "on " + strings.Join(marked(all), " ")
-	}
-	return j, err
+	return b.op(rows.Join(b.Env, left, rows.Hash(b.Env, name, right, keys, leftKeys), spec))
 }
 
 func marked(vars []string) []string {
@@ -236,25 +245,21 @@ func marked(vars []string) []string {
 }
 
 // leftLike builds OPTIONAL, semi-joins and anti-joins.
-func (b *builder) leftLike(l, r algebra.Node, conds []algebra.Expr, m algebra.Method, mode lookupMode, est float64, need algebra.Set) (op, error) {
+func (b *builder) leftLike(l, r algebra.Node, conds []algebra.Expr, m algebra.Method, mode run.Mode, est float64, need algebra.Set) (run.Op, error) {
 	all, certain := sharedVars(l, r)
 	if s, ok := r.(*algebra.Scan); ok && len(conds) == 0 && len(all) == len(certain) && m != algebra.Hash {
-		if len(all) > 0 || mode == outer {
+		if len(all) > 0 || mode == run.Outer {
 			in, err := b.build(l, with(need, all...))
 			if err != nil {
 				return nil, err
 			}
-			return b.lookup(in, s.Graph, s.Triple, mode, est, algebra.NewSet(all...), need)
+			return b.op(access.Lookup(b.Env, in, s.Graph, s.Triple, mode, est, algebra.NewSet(all...), need))
 		}
 	}
 	if m == algebra.Seeded {
 		return b.seeded(l, r, conds, mode, est, need)
 	}
-	j, err := b.hash("HashJoin", l, r, conds, mode, est, need)
-	if err != nil {
-		return nil, err
-	}
-	return b.done(j), nil
+	return b.hash("HashJoin", l, r, conds, mode, est, need)
 }
 
 // findSeed returns the seed of the right side of a seeded join.
@@ -270,7 +275,7 @@ func findSeed(n algebra.Node) *algebra.Seed {
 	return nil
 }
 
-func (b *builder) seeded(l, r algebra.Node, conds []algebra.Expr, mode lookupMode, est float64, need algebra.Set) (op, error) {
+func (b *builder) seeded(l, r algebra.Node, conds []algebra.Expr, mode run.Mode, est float64, need algebra.Set) (run.Op, error) {
 	seed := findSeed(r)
 	if seed == nil {
 		return nil, errors.New("sparql: seeded join without a seed")
@@ -280,19 +285,18 @@ func (b *builder) seeded(l, r algebra.Node, conds []algebra.Expr, mode lookupMod
 	if err != nil {
 		return nil, err
 	}
-	s := &seedOp{base: base{env: b.env, node: planOf("Seed", strings.Join(marked(seed.Vars), " "), -1)}}
+	var cols []int
 	for _, v := range seed.Vars {
-		c := column(left.vars(), v)
+		c := run.Column(left.Vars(), v)
 		if c < 0 {
 			return nil, fmt.Errorf("sparql: seed variable ?%s is not bound", v)
 		}
-		s.cols = append(s.cols, c)
-		s.names = append(s.names, v)
+		cols = append(cols, c)
 	}
-	s.names = append(s.names, rowVar)
+	s := rows.NewSeed(b.Env, strings.Join(marked(seed.Vars), " "), seed.Vars, cols)
 	b.seeds[seed] = s
-	rneed := algebra.NewSet(rowVar)
-	if mode <= outer {
+	rneed := algebra.NewSet(rows.RowVar)
+	if mode <= run.Outer {
 		rneed.AddAll(need.List())
 	}
 	rneed = withExprs(rneed, conds...)
@@ -301,38 +305,21 @@ func (b *builder) seeded(l, r algebra.Node, conds []algebra.Expr, mode lookupMod
 	if err != nil {
 		return nil, err
 	}
-	p := &seededPairs{seed: s, in: right, row: column(right.vars(), rowVar)}
-	for i, v := range right.vars() {
-		// Seeded variables are the left row's own.
-		if v != rowVar && !slices.Contains(seed.Vars, v) {
-			p.vars = append(p.vars, v)
-			p.cols = append(p.cols, i)
-		}
-	}
-	j, err := b.joined("SeededJoin", left, p, mode, conds, nil, est, need)
-	if err != nil {
-		return nil, err
-	}
-	return b.done(j), nil
+	return b.op(rows.Join(b.Env, left, rows.Seeded(s, right), rows.JoinSpec{
+		Name: "SeededJoin", Mode: mode, Compile: b.compile(conds), Est: est, Need: need,
+	}))
 }
 
-func (b *builder) minus(n *algebra.Minus, need algebra.Set) (op, error) {
-	all, certain := sharedVars(n.L, n.R)
-	if len(all) == 0 {
+func (b *builder) minus(n *algebra.Minus, need algebra.Set) (run.Op, error) {
+	if all, _ := sharedVars(n.L, n.R); len(all) == 0 {
 		return b.build(n.L, need)
 	}
-	j, err := b.hash("Minus", n.L, n.R, nil, anti, -1, need)
-	if err != nil {
-		return nil, err
-	}
-	j.node.Op = "Minus"
-	j.minus = len(certain) == 0
-	return b.done(j), nil
+	return b.hash("Minus", n.L, n.R, nil, run.Anti, -1, need)
 }
 
-func (b *builder) pathNode(in op, n *algebra.Path, need algebra.Set) (op, error) {
+func (b *builder) pathNode(n *algebra.Path, need algebra.Set) (run.Op, error) {
 	if _, ok := n.Path.(*algebra.Repeat); !ok {
-		return b.build(algebra.ExpandPath(n, b.env.freshVar), need)
+		return b.build(algebra.ExpandPath(n, b.Env.FreshVar), need)
 	}
 	if n.Graph.Name.IsVar() {
 		g := n.Graph.Name.Var
@@ -340,13 +327,10 @@ func (b *builder) pathNode(in op, n *algebra.Path, need algebra.Set) (op, error)
 			Graph: algebra.GraphRef{Kind: algebra.Current}, S: n.S, Path: n.Path, O: n.O,
 		}}, need)
 	}
-	if in == nil {
-		in = &unitOp{base: base{env: b.env, node: planOf("Unit", "", 1)}}
-	}
-	return b.path(in, n, -1, algebra.NewSet(), need)
+	return b.op(access.Path(b.Env, rows.Unit(b.Env), n, -1, algebra.NewSet(), need))
 }
 
-func (b *builder) unnest(n *algebra.Unnest, need algebra.Set) (op, error) {
+func (b *builder) unnest(n *algebra.Unnest, need algebra.Set) (run.Op, error) {
 	cneed := with(need, n.Var)
 	for _, p := range n.Parts {
 		cneed.Add(p.Var)
@@ -355,67 +339,34 @@ func (b *builder) unnest(n *algebra.Unnest, need algebra.Set) (op, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &unnestOp{base: b.over("Unnest", strings.TrimPrefix(algebra.Label(n), "unnest "), in), in: in, col: column(in.vars(), n.Var)}
-	u.names = slices.Clone(u.names)
-	for i, p := range n.Parts {
-		u.parts[i], u.bind[i] = -1, -1
-		switch {
-		case !p.IsVar():
-			if u.fixed[i], err = b.env.Terms.Intern(p.Term); err != nil {
-				return nil, err
-			}
-		case column(in.vars(), p.Var) >= 0:
-			u.parts[i] = column(in.vars(), p.Var)
-		default:
-			if u.bind[i] = column(u.names, p.Var); u.bind[i] < 0 {
-				u.bind[i] = len(u.names)
-				u.names = append(u.names, p.Var)
-			}
-		}
-	}
-	u.out = newOut(len(u.names))
-	return b.done(u), nil
+	return b.op(rows.Unnest(b.Env, strings.TrimPrefix(algebra.Label(n), "unnest "), in, n.Var, n.Parts))
 }
 
-func (b *builder) union(n *algebra.Union, need algebra.Set) (op, error) {
-	u := &unionOp{base: base{env: b.env}}
+func (b *builder) union(n *algebra.Union, need algebra.Set) (run.Op, error) {
+	var in []run.Op
 	for _, a := range n.Args {
-		in, err := b.build(a, need)
+		o, err := b.build(a, need)
 		if err != nil {
 			return nil, err
 		}
-		u.in = append(u.in, in)
-		for _, v := range in.vars() {
-			if !slices.Contains(u.names, v) {
-				u.names = append(u.names, v)
-			}
-		}
+		in = append(in, o)
 	}
-	for _, in := range u.in {
-		var from []int
-		for _, v := range u.names {
-			from = append(from, column(in.vars(), v))
-		}
-		u.from = append(u.from, from)
-	}
-	u.node = planOf("Union", "", -1, u.in...)
-	return b.done(u), nil
+	return b.done(rows.Union(b.Env, in)), nil
 }
 
-func (b *builder) filter(n *algebra.Filter, need algebra.Set) (op, error) {
+func (b *builder) filter(n *algebra.Filter, need algebra.Set) (run.Op, error) {
 	in, err := b.build(n.Input, withExprs(need, n.Conds...))
 	if err != nil {
 		return nil, err
 	}
-	f := &filterOp{base: b.over("Filter", strings.TrimPrefix(algebra.Label(n), "filter "), in), in: in}
-	if f.cond, err = b.condition(n.Conds, in.vars()); err != nil {
+	cond, err := b.condition(n.Conds, in.Vars())
+	if err != nil {
 		return nil, err
 	}
-	f.out = newOut(len(f.names))
-	return b.done(f), nil
+	return b.done(rows.Filter(b.Env, strings.TrimPrefix(algebra.Label(n), "filter "), in, cond)), nil
 }
 
-func (b *builder) extend(n *algebra.Extend, need algebra.Set) (op, error) {
+func (b *builder) extend(n *algebra.Extend, need algebra.Set) (run.Op, error) {
 	// A run of Extends is one solution to BNODE(label).
 	var chain []*algebra.Extend
 	var input algebra.Node = n
@@ -440,48 +391,40 @@ func (b *builder) extend(n *algebra.Extend, need algebra.Set) (op, error) {
 		return in, err
 	}
 	slices.Reverse(live)
-	e := &extendOp{base: b.over("Extend", "", in), in: in, ctx: b.context()}
-	e.names = slices.Clone(e.names)
-	var parts []string
+	var parts, vars []string
 	var exprs []algebra.Expr
+	var evals []expr.Eval
+	names := slices.Clone(in.Vars())
+	expand := false
 	for _, x := range live {
-		parts = append(parts, algebra.V(x.Var).String()+" = "+algebra.ExprString(x.Expr))
-		e.expand = e.expand || algebra.Volatile(x.Expr)
-		exprs = append(exprs, x.Expr)
-		e.names = append(e.names, x.Var)
-	}
-	for i, x := range exprs {
-		// An expression sees the columns before it.
-		f, err := expr.Compile(x, b.scope(e.names[:len(in.vars())+i]))
+		// An expression sees the variables before it.
+		f, err := expr.Compile(x.Expr, b.scope(names))
 		if err != nil {
 			return nil, err
 		}
-		e.exprs = append(e.exprs, f)
+		evals, exprs = append(evals, f), append(exprs, x.Expr)
+		names, vars = append(names[:len(names):len(names)], x.Var), append(vars, x.Var)
+		parts = append(parts, algebra.V(x.Var).String()+" = "+algebra.ExprString(x.Expr))
+		expand = expand || algebra.Volatile(x.Expr)
 	}
-	e.fetch = b.prefetch(exprs, in.vars())
-	e.ctx.Exists = b.exists
-	e.cols = make([][]kg.ID, len(exprs))
-	e.node.Detail = strings.Join(parts, ", ")
-	return b.done(e), nil
+	return b.done(rows.Extend(b.Env, strings.Join(parts, ", "), in, vars, evals, b.context(), b.prefetch(exprs, in.Vars()), expand)), nil
 }
 
-func (b *builder) values(n *algebra.Values) (op, error) {
-	v := &valuesOp{base: base{env: b.env, names: n.Vars}, n: len(n.Rows)}
-	v.node = planOf("Values", strings.TrimPrefix(algebra.Label(n), "values "), float64(len(n.Rows)))
-	v.cols = make([][]kg.ID, len(n.Vars))
+func (b *builder) values(n *algebra.Values) (run.Op, error) {
+	cols := make([][]kg.ID, len(n.Vars))
 	for _, r := range n.Rows {
 		for c, t := range r {
-			id, err := b.env.Terms.Intern(t)
+			id, err := b.Env.Terms.Intern(t)
 			if err != nil {
 				return nil, err
 			}
-			v.cols[c] = append(v.cols[c], id)
+			cols[c] = append(cols[c], id)
 		}
 	}
-	return b.done(v), nil
+	return b.done(rows.Values(b.Env, "Values", strings.TrimPrefix(algebra.Label(n), "values "), n.Vars, cols, len(n.Rows))), nil
 }
 
-func (b *builder) group(n *algebra.Group) (op, error) {
+func (b *builder) group(n *algebra.Group) (run.Op, error) {
 	if o, ok, err := b.counted(n); ok || err != nil {
 		return o, err
 	}
@@ -499,56 +442,36 @@ func (b *builder) group(n *algebra.Group) (op, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &groupOp{base: base{env: b.env, names: slices.Clone(n.Keys)}, in: in, ctx: b.context(), table: idtable.New(len(n.Keys))}
-	g.node = planOf("Group", strings.TrimPrefix(algebra.Label(n), "group "), -1, in)
-	g.key = make([]kg.ID, len(n.Keys))
-	if in, err = b.complete(in, n.Keys); err != nil {
-		return nil, err
-	}
-	g.in = in
-	for _, k := range n.Keys {
-		g.keys = append(g.keys, column(in.vars(), k))
-	}
+	in = b.complete(in, n.Keys)
+	var aggs []*rows.Aggregate
 	for _, spec := range n.Aggs {
-		a := &aggregate{spec: spec, col: -1, star: spec.Arg == nil}
+		a := &rows.Aggregate{Spec: spec, Col: -1}
 		switch x := spec.Arg.(type) {
 		case nil:
-			if spec.Distinct {
-				for i, v := range in.vars() {
-					if !algebra.Hidden(v) {
-						a.cols = append(a.cols, i)
-					}
+			for i, v := range in.Vars() {
+				if !algebra.Hidden(v) {
+					a.Cols = append(a.Cols, i)
 				}
 			}
 		case *algebra.Var:
-			a.col = column(in.vars(), x.Name)
+			a.Col = run.Column(in.Vars(), x.Name)
 		}
-		if a.col < 0 && !a.star {
-			if a.eval, err = expr.Compile(spec.Arg, b.scope(in.vars())); err != nil {
+		if a.Col < 0 && spec.Arg != nil {
+			if a.Eval, err = expr.Compile(spec.Arg, b.scope(in.Vars())); err != nil {
 				return nil, err
 			}
 		}
-		if spec.Distinct {
-			a.sorted = a.col >= 0 && runsOf(in.sorted(), n.Keys, in.vars()[max(a.col, 0)])
-			a.seen = idtable.New(2)
-			if a.star {
-				a.seen = idtable.New(1 + len(a.cols))
-			}
-		}
-		g.aggs = append(g.aggs, a)
-		g.names = append(g.names, spec.Var)
+		a.Sorted = spec.Distinct && a.Col >= 0 && runsOf(in.Sorted(), n.Keys, in.Vars()[a.Col])
+		aggs = append(aggs, a)
 	}
-	g.fetch = b.prefetch(exprs, in.vars())
-	g.ctx.Exists = b.exists
-	g.out = newOut(len(g.names))
-	return b.done(g), nil
+	return b.done(rows.Group(b.Env, strings.TrimPrefix(algebra.Label(n), "group "), in, n.Keys, aggs, b.context(), b.prefetch(exprs, in.Vars()))), nil
 }
 
 // runsOf reports whether rows sorted so have equal values of v in each group
 // side by side.
 func runsOf(sorted, keys []string, v string) bool {
 	if len(sorted) <= len(keys) || sorted[len(keys)] != v {
-		return slices.Contains(keys, v) && false
+		return false
 	}
 	for _, k := range sorted[:len(keys)] {
 		if !slices.Contains(keys, k) {
@@ -559,17 +482,17 @@ func runsOf(sorted, keys []string, v string) bool {
 }
 
 // complete adds unbound columns for variables that the input cannot bind.
-func (b *builder) complete(in op, vars []string) (op, error) {
-	names := slices.Clone(in.vars())
+func (b *builder) complete(in run.Op, vars []string) run.Op {
+	names := slices.Clone(in.Vars())
 	for _, v := range vars {
 		if !slices.Contains(names, v) {
 			names = append(names, v)
 		}
 	}
-	return b.columns(in, names), nil
+	return b.columns(in, names)
 }
 
-func (b *builder) orderBy(n *algebra.OrderBy, need algebra.Set) (op, error) {
+func (b *builder) orderBy(n *algebra.OrderBy, need algebra.Set) (run.Op, error) {
 	var exprs []algebra.Expr
 	for _, k := range n.Keys {
 		exprs = append(exprs, k.Expr)
@@ -578,27 +501,23 @@ func (b *builder) orderBy(n *algebra.OrderBy, need algebra.Set) (op, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &orderOp{base: b.over("Order", strings.TrimPrefix(algebra.Label(n), "order "), in), in: in, top: n.Top, ctx: b.context()}
-	o.order = nil
+	var keys []rows.SortKey
 	for _, k := range n.Keys {
-		key := sortKey{col: -1, desc: k.Desc}
+		key := rows.SortKey{Col: -1, Desc: k.Desc}
 		if v, ok := k.Expr.(*algebra.Var); ok {
-			key.col = column(in.vars(), v.Name)
+			key.Col = run.Column(in.Vars(), v.Name)
 		}
-		if key.col < 0 {
-			if key.eval, err = expr.Compile(k.Expr, b.scope(in.vars())); err != nil {
+		if key.Col < 0 {
+			if key.Eval, err = expr.Compile(k.Expr, b.scope(in.Vars())); err != nil {
 				return nil, err
 			}
 		}
-		o.keys = append(o.keys, key)
+		keys = append(keys, key)
 	}
-	o.fetch = b.prefetch(exprs, in.vars())
-	o.ctx.Exists = b.exists
-	o.out = newOut(len(o.names))
-	return b.done(o), nil
+	return b.done(rows.Sort(b.Env, strings.TrimPrefix(algebra.Label(n), "order "), in, keys, n.Top, b.context(), b.prefetch(exprs, in.Vars()))), nil
 }
 
-func (b *builder) project(n *algebra.Project, need algebra.Set) (op, error) {
+func (b *builder) project(n *algebra.Project, need algebra.Set) (run.Op, error) {
 	inner := algebra.NewSet()
 	var keep []string
 	for _, v := range n.Vars {
@@ -611,14 +530,14 @@ func (b *builder) project(n *algebra.Project, need algebra.Set) (op, error) {
 		return nil, err
 	}
 	for _, v := range inner.List() {
-		if column(in.vars(), v) >= 0 {
+		if run.Column(in.Vars(), v) >= 0 {
 			keep = append(keep, v)
 		}
 	}
 	return b.columns(in, keep), nil
 }
 
-func (b *builder) distinct(n *algebra.Distinct) (op, error) {
+func (b *builder) distinct(n *algebra.Distinct) (run.Op, error) {
 	vars := algebra.InScope(n.Input)
 	in, err := b.build(n.Input, vars)
 	if err != nil {
@@ -626,12 +545,9 @@ func (b *builder) distinct(n *algebra.Distinct) (op, error) {
 	}
 	var keep []string
 	for _, v := range vars.List() {
-		if column(in.vars(), v) >= 0 {
+		if run.Column(in.Vars(), v) >= 0 {
 			keep = append(keep, v)
 		}
 	}
-	in = b.columns(in, keep)
-	d := &distinctOp{base: b.over("Distinct", "", in), in: in, seen: idtable.New(len(keep)), key: make([]kg.ID, len(keep))}
-	d.out = newOut(len(keep))
-	return b.done(d), nil
+	return b.done(rows.Distinct(b.Env, b.columns(in, keep))), nil
 }

@@ -6,44 +6,45 @@ import (
 
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/sparql/algebra"
+	"github.com/quaestor-kg/quaestor/sparql/exec/rows"
+	"github.com/quaestor-kg/quaestor/sparql/exec/run"
 	"github.com/quaestor-kg/quaestor/sparql/expr"
 )
 
 func (b *builder) context() *expr.Ctx {
-	return &expr.Ctx{Terms: b.env.Terms, Now: b.env.Now, Base: b.env.Base}
+	return &expr.Ctx{Terms: b.Env.Terms, Now: b.Env.Now, Base: b.Env.Base, Exists: b.exists}
 }
 
 func (b *builder) scope(names []string) expr.Scope {
 	return expr.Scope{
 		Column: func(v string) int { return slices.Index(names, v) },
-		Lookup: b.env.Terms.Intern,
+		Lookup: b.Env.Terms.Intern,
 		Exists: func(e *algebra.Exists) (any, error) { return newExists(e, names), nil },
 	}
 }
 
-func (b *builder) condition(conds []algebra.Expr, names []string) (*condition, error) {
-	c := &condition{env: b.env, ctx: b.context(), fetch: b.prefetch(conds, names)}
-	c.ctx.Exists = b.exists
+func (b *builder) condition(conds []algebra.Expr, names []string) (*rows.Condition, error) {
+	c := &rows.Condition{Ctx: b.context(), Fetch: b.prefetch(conds, names)}
 	for _, e := range conds {
 		f, err := expr.Compile(e, b.scope(names))
 		if err != nil {
 			return nil, err
 		}
-		c.tests = append(c.tests, f)
+		c.Tests = append(c.Tests, f)
 	}
 	return c, nil
 }
 
 // prefetch finds the columns whose terms the expressions will ask for.
-func (b *builder) prefetch(exprs []algebra.Expr, names []string) *prefetch {
+func (b *builder) prefetch(exprs []algebra.Expr, names []string) *rows.Prefetch {
 	vars := algebra.NewSet()
 	for _, e := range exprs {
 		contentVars(e, false, vars)
 	}
-	p := &prefetch{terms: b.env.Terms}
+	p := &rows.Prefetch{Terms: b.Env.Terms}
 	for _, v := range vars.List() {
 		if c := slices.Index(names, v); c >= 0 {
-			p.cols = append(p.cols, c)
+			p.Cols = append(p.Cols, c)
 		}
 	}
 	return p
@@ -107,7 +108,7 @@ func (b *builder) exists(c *expr.Ctx, key any) (bool, error) {
 		if id == kg.Any {
 			continue
 		}
-		t, err := b.env.Terms.Term(id)
+		t, err := b.Env.Terms.Term(id)
 		if err != nil {
 			return false, err
 		}
@@ -120,60 +121,60 @@ func (b *builder) exists(c *expr.Ctx, key any) (bool, error) {
 	if b.opt != nil {
 		n = b.opt(n)
 	}
-	inner := &builder{env: b.env, seeds: map[*algebra.Seed]*seedOp{}, opt: b.opt}
+	inner := &builder{Env: b.Env, seeds: map[*algebra.Seed]*rows.Seed{}, opt: b.opt}
 	o, err := inner.build(n, algebra.NewSet())
 	if err != nil {
 		return false, err
 	}
-	defer o.close()
-	rows, err := o.next()
+	defer o.Close()
+	found, err := o.Next()
 	if err != nil {
 		return false, err
 	}
 	if len(p.cache) >= maxExists {
 		clear(p.cache)
 	}
-	p.cache[k.String()] = rows != nil
-	return rows != nil, nil
+	p.cache[k.String()] = found != nil
+	return found != nil, nil
 }
 
 // graphOp evaluates a pattern once per named graph.
 type graphOp struct {
-	base
+	run.Base
 	b      *builder
 	n      *algebra.Graph
 	need   algebra.Set
 	graphs []kg.ID
-	in     op
+	in     run.Op
 	col    int // of the graph name in the input, or -1
 	id     kg.ID
 	at     int
-	out    out
+	out    run.Out
 	mult   []int64
 }
 
-func (b *builder) graphNode(n *algebra.Graph, need algebra.Set) (op, error) {
-	g := &graphOp{base: base{env: b.env, node: planOf("Graph", algebra.V(n.Var).String(), -1)}, b: b, n: n, need: need}
+func (b *builder) graphNode(n *algebra.Graph, need algebra.Set) (run.Op, error) {
+	g := &graphOp{Base: run.Base{Env: b.Env, Node: run.NewPlan("Graph", algebra.V(n.Var).String(), -1)}, b: b, n: n, need: need}
 	var err error
-	if g.graphs, err = b.env.NamedGraphs(); err != nil {
+	if g.graphs, err = b.Env.NamedGraphs(); err != nil {
 		return nil, err
 	}
 	for _, v := range algebra.InScope(n).List() {
 		if need.Has(v) {
-			g.names = append(g.names, v)
+			g.Names = append(g.Names, v)
 		}
 	}
-	g.out = newOut(len(g.names))
+	g.out = run.NewOut(len(g.Names))
 	return b.done(g), nil
 }
 
-func (g *graphOp) close() {
+func (g *graphOp) Close() {
 	if g.in != nil {
-		g.in.close()
+		g.in.Close()
 	}
 }
 
-func (g *graphOp) next() (*Batch, error) {
+func (g *graphOp) Next() (*run.Batch, error) {
 	for {
 		if g.in == nil {
 			if g.at == len(g.graphs) {
@@ -181,7 +182,7 @@ func (g *graphOp) next() (*Batch, error) {
 			}
 			g.id = g.graphs[g.at]
 			g.at++
-			t, err := g.env.Terms.Term(g.id)
+			t, err := g.Env.Terms.Term(g.id)
 			if err != nil {
 				return nil, err
 			}
@@ -189,32 +190,32 @@ func (g *graphOp) next() (*Batch, error) {
 			if g.b.opt != nil {
 				n = g.b.opt(n)
 			}
-			inner := &builder{env: g.env, seeds: map[*algebra.Seed]*seedOp{}, opt: g.b.opt}
+			inner := &builder{Env: g.Env, seeds: map[*algebra.Seed]*rows.Seed{}, opt: g.b.opt}
 			if g.in, err = inner.build(n, with(g.need, g.n.Var)); err != nil {
 				return nil, err
 			}
-			g.col = column(g.in.vars(), g.n.Var)
+			g.col = run.Column(g.in.Vars(), g.n.Var)
 		}
-		b, err := g.in.next()
+		b, err := g.in.Next()
 		if err != nil {
 			return nil, err
 		}
 		if b == nil {
-			g.in.close()
+			g.in.Close()
 			g.in = nil
 			continue
 		}
-		g.out.reset()
+		g.out.Reset()
 		g.mult = g.mult[:0]
-		from := make([]int, len(g.names))
-		for c, v := range g.names {
-			from[c] = column(g.in.vars(), v)
+		from := make([]int, len(g.Names))
+		for c, v := range g.Names {
+			from[c] = run.Column(g.in.Vars(), v)
 		}
 		for i := range b.N {
 			if g.col >= 0 && b.Cols[g.col][i] != kg.Any && b.Cols[g.col][i] != g.id {
 				continue
 			}
-			for c, v := range g.names {
+			for c, v := range g.Names {
 				id := kg.Any
 				switch {
 				case v == g.n.Var:
@@ -224,7 +225,7 @@ func (g *graphOp) next() (*Batch, error) {
 				}
 				g.out.Cols[c] = append(g.out.Cols[c], id)
 			}
-			g.out.weigh(&g.mult, b.mult(i))
+			g.out.Weigh(&g.mult, b.Times(i))
 			g.out.N++
 		}
 		if g.out.N > 0 {

@@ -4,12 +4,14 @@ import (
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/kg/dict"
 	"github.com/quaestor-kg/quaestor/sparql/algebra"
+	"github.com/quaestor-kg/quaestor/sparql/exec/rows"
+	"github.com/quaestor-kg/quaestor/sparql/exec/run"
 )
 
 // counted answers COUNT(*) over all triples, alone or by predicate, from the
 // directory of the snapshot instead of reading them.
-func (b *builder) counted(n *algebra.Group) (op, bool, error) {
-	d, ok := b.env.Snap.(kg.DistinctScanner)
+func (b *builder) counted(n *algebra.Group) (run.Op, bool, error) {
+	d, ok := b.Env.Snap.(kg.DistinctScanner)
 	if !ok || len(n.Aggs) != 1 || len(n.Keys) > 1 {
 		return nil, false, nil
 	}
@@ -32,44 +34,41 @@ func (b *builder) counted(n *algebra.Group) (op, bool, error) {
 	if !t.S.IsVar() || !t.P.IsVar() || !t.O.IsVar() || tripleVars(algebra.GraphRef{}, t).Len() != 3 {
 		return nil, false, nil
 	}
-	sel, err := b.env.graph(g)
-	if err != nil || sel.id == kg.Any || sel.none {
+	sel, err := b.Env.Select(g)
+	if err != nil || sel.ID == kg.Any || sel.None {
 		return nil, false, err
 	}
 	var count int64
 	others := false
-	for id, n := range d.Distinct(b.env.ctx, kg.GSPO) {
-		if id == sel.id {
+	for id, n := range d.Distinct(b.Env.Context(), kg.GSPO) {
+		if id == sel.ID {
 			count = n
 		} else {
 			others = true
 		}
 	}
-	v := &valuesOp{base: base{env: b.env}}
-	v.node = planOf("Counts", "from the directory", -1)
-	put := func(n int64) bool {
-		id, ok := dict.FromInt(n)
-		v.cols[len(v.cols)-1] = append(v.cols[len(v.cols)-1], id)
-		v.n++
-		return ok
+	give := func(vars []string, cols ...[]kg.ID) (run.Op, bool, error) {
+		o := rows.Values(b.Env, "Counts", "from the directory", vars, cols, len(cols[0]))
+		return b.done(o), true, b.Env.Check("Counts")
 	}
 	if len(n.Keys) == 0 {
-		v.names, v.cols = []string{n.Aggs[0].Var}, make([][]kg.ID, 1)
-		if !put(count) {
+		id, ok := dict.FromInt(count)
+		if !ok {
 			return nil, false, nil
 		}
-		return b.done(v), true, b.env.Check("Counts")
+		return give([]string{n.Aggs[0].Var}, []kg.ID{id})
 	}
 	// Counts by predicate are over all graphs.
 	if n.Keys[0] != t.P.Var || others {
 		return nil, false, nil
 	}
-	v.names, v.cols = []string{n.Keys[0], n.Aggs[0].Var}, make([][]kg.ID, 2)
-	for id, n := range d.Distinct(b.env.ctx, kg.PSO) {
-		v.cols[0] = append(v.cols[0], id)
-		if !put(n) {
+	var preds, counts []kg.ID
+	for p, n := range d.Distinct(b.Env.Context(), kg.PSO) {
+		id, ok := dict.FromInt(n)
+		if !ok {
 			return nil, false, nil
 		}
+		preds, counts = append(preds, p), append(counts, id)
 	}
-	return b.done(v), true, b.env.Check("Counts")
+	return give([]string{n.Keys[0], n.Aggs[0].Var}, preds, counts)
 }

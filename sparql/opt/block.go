@@ -171,7 +171,10 @@ func (p *planner) block(n algebra.Node, need algebra.Set, prefer []string, seed 
 			late = append(late, c.e)
 		}
 	}
-	out, e := best.node, estimate{best.rows, best.cost}
+	out, e := best.node, estimate{rows: best.rows, cost: best.cost}
+	if best.sorted >= 0 {
+		e.sorted = b.vars[best.sorted]
+	}
 	if len(late) > 0 {
 		for _, c := range late {
 			e.rows *= selectivity(c)
@@ -186,7 +189,7 @@ func (p *planner) asWritten(nodes []algebra.Node, conds []algebra.Expr, need alg
 	var out algebra.Node
 	var e estimate
 	if seed != nil {
-		out, e = seed.seed, estimate{seed.rows, 0}
+		out, e = seed.seed, estimate{rows: seed.rows}
 	}
 	for _, n := range nodes {
 		x, xe := p.plan(n, need, nil)
@@ -195,7 +198,7 @@ func (p *planner) asWritten(nodes []algebra.Node, conds []algebra.Expr, need alg
 			continue
 		}
 		out = &algebra.Join{L: out, R: x}
-		e = estimate{max(e.rows, xe.rows), e.cost + xe.cost}
+		e = estimate{rows: max(e.rows, xe.rows), cost: e.cost + xe.cost}
 	}
 	if len(conds) > 0 {
 		out = &algebra.Filter{Conds: conds, Input: out}

@@ -49,8 +49,9 @@ const (
 
 // estimate describes what a subtree gives.
 type estimate struct {
-	rows float64 // rows handed on; equal rows are counted, not repeated
-	cost float64
+	rows   float64 // rows handed on; equal rows are counted, not repeated
+	cost   float64
+	sorted string // variable that the rows are sorted by, or empty
 }
 
 // plan returns the planned tree; prefer are variables that a sort or a group
@@ -69,7 +70,7 @@ func (p *planner) plan(n algebra.Node, need algebra.Set, prefer []string) (algeb
 		all := shared(n.L, n.R)
 		l, le := p.plan(n.L, with(need, all...), prefer)
 		r, re := p.plan(n.R, algebra.NewSet(all...), nil)
-		return &algebra.Minus{L: l, R: r}, estimate{le.rows * selOther, le.cost + re.cost + re.rows*costBuild + le.rows*costProbe}
+		return &algebra.Minus{L: l, R: r}, estimate{le.rows * selOther, le.cost + re.cost + re.rows*costBuild + le.rows*costProbe, le.sorted}
 	case *algebra.Union:
 		out := &algebra.Union{}
 		var e estimate
@@ -89,19 +90,19 @@ func (p *planner) plan(n algebra.Node, need algebra.Set, prefer []string) (algeb
 			cneed = withExprs(need, n.Expr)
 		}
 		in, e := p.plan(n.Input, cneed, prefer)
-		return &algebra.Extend{Var: n.Var, Expr: n.Expr, Input: in}, estimate{e.rows, e.cost + e.rows*10}
+		return &algebra.Extend{Var: n.Var, Expr: n.Expr, Input: in}, estimate{e.rows, e.cost + e.rows*10, e.sorted}
 	case *algebra.Unnest:
 		cneed := with(need, n.Var)
 		for _, r := range n.Parts {
 			cneed.Add(r.Var)
 		}
 		in, e := p.plan(n.Input, cneed, prefer)
-		return &algebra.Unnest{Var: n.Var, Parts: n.Parts, Input: in}, estimate{e.rows * selOther, e.cost + e.rows*50}
+		return &algebra.Unnest{Var: n.Var, Parts: n.Parts, Input: in}, estimate{e.rows * selOther, e.cost + e.rows*50, e.sorted}
 	case *algebra.Graph:
 		// The input is planned per graph when it is run.
-		return n, estimate{1000, 10000}
+		return n, estimate{rows: 1000, cost: 10000}
 	case *algebra.Values:
-		return n, estimate{float64(len(n.Rows)), float64(len(n.Rows))}
+		return n, estimate{rows: float64(len(n.Rows)), cost: float64(len(n.Rows))}
 	case *algebra.Group:
 		cneed := algebra.NewSet(n.Keys...)
 		prefer := slices.Clone(n.Keys)
@@ -120,14 +121,14 @@ func (p *planner) plan(n algebra.Node, need algebra.Set, prefer []string) (algeb
 		if len(n.Keys) > 0 {
 			rows = max(e.rows/10, 1)
 		}
-		return &algebra.Group{Keys: n.Keys, Aggs: n.Aggs, Input: in}, estimate{rows, e.cost + e.rows*costProbe}
+		return &algebra.Group{Keys: n.Keys, Aggs: n.Aggs, Input: in}, estimate{rows: rows, cost: e.cost + e.rows*costProbe}
 	case *algebra.OrderBy:
 		cneed := need
 		for _, k := range n.Keys {
 			cneed = withExprs(cneed, k.Expr)
 		}
 		in, e := p.plan(n.Input, cneed, nil)
-		return &algebra.OrderBy{Keys: n.Keys, Input: in, Top: n.Top}, estimate{e.rows, e.cost + e.rows*20}
+		return &algebra.OrderBy{Keys: n.Keys, Input: in, Top: n.Top}, estimate{rows: e.rows, cost: e.cost + e.rows*20}
 	case *algebra.Project:
 		inner := algebra.NewSet()
 		for _, v := range n.Vars {
@@ -139,7 +140,7 @@ func (p *planner) plan(n algebra.Node, need algebra.Set, prefer []string) (algeb
 		return &algebra.Project{Vars: n.Vars, Input: in}, e
 	case *algebra.Distinct:
 		in, e := p.plan(n.Input, algebra.InScope(n.Input), algebra.InScope(n.Input).List())
-		return &algebra.Distinct{Reduced: n.Reduced, Input: in}, estimate{e.rows * selOther, e.cost + e.rows*costBuild}
+		return &algebra.Distinct{Reduced: n.Reduced, Input: in}, estimate{e.rows * selOther, e.cost + e.rows*costBuild, e.sorted}
 	case *algebra.Slice:
 		in, e := p.plan(n.Input, need, nil)
 		if n.Limit >= 0 {
@@ -147,7 +148,7 @@ func (p *planner) plan(n algebra.Node, need algebra.Set, prefer []string) (algeb
 		}
 		return &algebra.Slice{Offset: n.Offset, Limit: n.Limit, Input: in}, e
 	}
-	return n, estimate{1, 1}
+	return n, estimate{rows: 1, cost: 1}
 }
 
 func with(s algebra.Set, vars ...string) algebra.Set {
@@ -207,21 +208,21 @@ func (p *planner) semiJoin(n *algebra.SemiJoin, need algebra.Set, prefer []strin
 // hash table.
 func (p *planner) right(l algebra.Node, le estimate, n algebra.Node, all []string, need algebra.Set, plain bool) (algebra.Node, algebra.Method, estimate) {
 	full, fe := p.plan(n, need, nil)
-	hash := estimate{max(le.rows, 1), le.cost + fe.cost + fe.rows*costBuild + le.rows*costProbe}
+	hash := estimate{max(le.rows, 1), le.cost + fe.cost + fe.rows*costBuild + le.rows*costProbe, le.sorted}
 	if len(all) == 0 || !certainlyShared(l, n, all) || !seedable(n) {
 		return full, algebra.Hash, hash
 	}
 	seed := &algebra.Seed{Vars: all}
 	seeded, se := p.block(n, need, nil, &seedInput{seed, le.rows})
 	if s, ok := full.(*algebra.Scan); ok && plain {
-		cost := le.cost + p.lookupCost(le.rows, s.Est, false)
+		cost := le.cost + p.lookupCost(le.rows, s.Est, slices.Contains(all, le.sorted))
 		if cost <= hash.cost {
-			return full, algebra.Lookup, estimate{max(le.rows, se.rows), cost}
+			return full, algebra.Lookup, estimate{max(le.rows, se.rows), cost, le.sorted}
 		}
 		return full, algebra.Hash, hash
 	}
 	if cost := le.cost + se.cost + le.rows*costProbe; cost < hash.cost {
-		return seeded, algebra.Seeded, estimate{max(le.rows, se.rows), cost}
+		return seeded, algebra.Seeded, estimate{max(le.rows, se.rows), cost, le.sorted}
 	}
 	return full, algebra.Hash, hash
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/quaestor-kg/quaestor/kg"
-	"github.com/quaestor-kg/quaestor/sparql/exec"
+	"github.com/quaestor-kg/quaestor/sparql/exec/run"
 	"github.com/quaestor-kg/quaestor/sparql/syntax"
 )
 
@@ -27,7 +27,7 @@ func (r *runner) target(t syntax.Target) (graphs []kg.ID, ok bool, err error) {
 		found, err = r.exists(id)
 		return []kg.ID{id}, found, err
 	}
-	graphs, err = exec.StoreGraphs(r.ctx, r.tx)
+	graphs, err = run.StoreGraphs(r.ctx, r.tx)
 	if t.Kind == syntax.TargetAll {
 		graphs = append(graphs, kg.DefaultGraph)
 	}

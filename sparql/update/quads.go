@@ -3,7 +3,7 @@ package update
 import (
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/sparql/algebra"
-	"github.com/quaestor-kg/quaestor/sparql/exec"
+	"github.com/quaestor-kg/quaestor/sparql/exec/run"
 	"github.com/quaestor-kg/quaestor/sparql/syntax"
 )
 
@@ -50,14 +50,14 @@ func (q *quads) vars() []string {
 
 // filler makes quads of rows.
 type filler struct {
-	t      *exec.Template
+	t      *run.Template
 	col    []int   // column of a graph variable, or -1
 	graphs []kg.ID // constant graphs
 	out    *[]termQuad
 }
 
-func (q *quads) filler(env *exec.Env, vars []string, out *[]termQuad) (*filler, error) {
-	t, err := exec.NewTemplate(env, vars, q.triples, q.nested)
+func (q *quads) filler(env *run.Env, vars []string, out *[]termQuad) (*filler, error) {
+	t, err := run.NewTemplate(env, vars, q.triples, q.nested)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (q *quads) filler(env *exec.Env, vars []string, out *[]termQuad) (*filler, 
 
 const quadBytes = 32
 
-func (f *filler) fill(env *exec.Env, b *exec.Batch, row int) error {
+func (f *filler) fill(env *run.Env, b *run.Batch, row int) error {
 	return f.t.Fill(b, row, func(q [3]kg.ID, i int) error {
 		g := f.graphs[i]
 		if c := f.col[i]; c >= 0 {
@@ -102,7 +102,7 @@ func (f *filler) fill(env *exec.Env, b *exec.Batch, row int) error {
 }
 
 // instantiate fills both templates with every solution.
-func instantiate(env *exec.Env, src exec.Source, del, ins *quads, removed, added *[]termQuad) error {
+func instantiate(env *run.Env, src run.Source, del, ins *quads, removed, added *[]termQuad) error {
 	fd, err := del.filler(env, src.Vars(), removed)
 	if err != nil {
 		return err

@@ -12,20 +12,20 @@ import (
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/kg/rdf"
 	"github.com/quaestor-kg/quaestor/sparql/algebra"
-	"github.com/quaestor-kg/quaestor/sparql/exec"
+	"github.com/quaestor-kg/quaestor/sparql/exec/run"
 	"github.com/quaestor-kg/quaestor/sparql/syntax"
 )
 
 // Options is what operations may ask for.
 type Options struct {
-	Limits exec.Limits
+	Limits run.Limits
 	Now    func() time.Time
 	// DefaultGraphUnion as in the engine: only WHERE clauses see the union.
 	DefaultGraphUnion bool
 	// LoadFile opens the document of a LOAD; nil refuses.
 	LoadFile func(iri string) (io.ReadCloser, error)
 	// Source evaluates a WHERE clause.
-	Source func(env *exec.Env, n algebra.Node, vars []string) (exec.Source, error)
+	Source func(env *run.Env, n algebra.Node, vars []string) (run.Source, error)
 	// Using and UsingNamed come from the protocol; they stand for USING.
 	Using, UsingNamed []string
 	HasUsing          bool
@@ -115,7 +115,7 @@ func silent(on bool, f func() error, r *runner) error {
 	if err == nil || !on || r.ctx.Err() != nil {
 		return err
 	}
-	var le *exec.LimitError
+	var le *run.LimitError
 	var se *storeError
 	if errors.As(err, &le) || errors.As(err, &se) {
 		return err
@@ -172,7 +172,7 @@ func ground(n syntax.TermNode, l *labels) (kg.Term, error) {
 }
 
 func (r *runner) insertData(quads []syntax.Quad) error {
-	l := &labels{prefix: exec.BlankPrefix()}
+	l := &labels{prefix: run.BlankPrefix()}
 	for _, q := range quads {
 		x, err := r.quad(q, l)
 		if err == nil {
@@ -290,7 +290,7 @@ func (r *runner) modify(op *syntax.Modify, pro syntax.Prologue) error {
 	if l.Timeout > 0 {
 		l.Timeout = max(time.Until(r.deadline), time.Nanosecond)
 	}
-	env := exec.NewEnv(r.ctx, r.tx, l, r.o.Now(), pro.Base)
+	env := run.NewEnv(r.ctx, r.tx, l, r.o.Now(), pro.Base)
 	defer env.Close()
 	switch {
 	case hasUsing:
@@ -336,18 +336,18 @@ func (r *runner) modify(op *syntax.Modify, pro syntax.Prologue) error {
 }
 
 // known finds a quad made of ids of the run; false if a term is not stored.
-func (r *runner) known(env *exec.Env, q termQuad) (x kg.Quad, ok bool, err error) {
+func (r *runner) known(env *run.Env, q termQuad) (x kg.Quad, ok bool, err error) {
 	for _, id := range q {
-		if exec.Missing(id) {
+		if run.Missing(id) {
 			return x, false, nil
 		}
 	}
 	return kg.Quad{S: q[0], P: q[1], O: q[2], G: q[3]}, true, nil
 }
 
-func (r *runner) intern(env *exec.Env, q termQuad) (kg.Quad, error) {
+func (r *runner) intern(env *run.Env, q termQuad) (kg.Quad, error) {
 	for i, id := range q {
-		if exec.Missing(id) {
+		if run.Missing(id) {
 			t, err := env.Terms.Term(id)
 			if err != nil {
 				return kg.Quad{}, err

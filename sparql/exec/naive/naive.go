@@ -9,7 +9,7 @@ import (
 
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/sparql/algebra"
-	"github.com/quaestor-kg/quaestor/sparql/exec"
+	"github.com/quaestor-kg/quaestor/sparql/exec/run"
 	"github.com/quaestor-kg/quaestor/sparql/expr"
 )
 
@@ -17,7 +17,7 @@ import (
 type Solution map[string]kg.ID
 
 // Eval returns all solutions of a tree.
-func Eval(env *exec.Env, n algebra.Node) ([]Solution, error) {
+func Eval(env *run.Env, n algebra.Node) ([]Solution, error) {
 	e := &evaluator{env: env}
 	out := e.eval(n)
 	return out, e.err
@@ -25,7 +25,7 @@ func Eval(env *exec.Env, n algebra.Node) ([]Solution, error) {
 
 // stop unwinds the evaluation; the error is in evaluator.err.
 type evaluator struct {
-	env    *exec.Env
+	env    *run.Env
 	err    error
 	serial int64
 	ctx    *expr.Ctx
@@ -190,7 +190,7 @@ func (e *evaluator) eval(n algebra.Node) (out []Solution) {
 		if n.Silent {
 			return []Solution{{}}
 		}
-		e.fail(exec.ErrService)
+		e.fail(run.ErrService)
 	case *algebra.Group:
 		return e.group(n)
 	case *algebra.OrderBy:
@@ -501,7 +501,7 @@ func (e *evaluator) aggregate(a algebra.Agg, rows []Solution) kg.ID {
 }
 
 // Source evaluates a tree and hands out the columns asked for.
-func Source(env *exec.Env, n algebra.Node, vars []string) (exec.Source, error) {
+func Source(env *run.Env, n algebra.Node, vars []string) (run.Source, error) {
 	sols, err := Eval(env, n)
 	if err != nil {
 		return nil, err
@@ -513,5 +513,5 @@ func Source(env *exec.Env, n algebra.Node, vars []string) (exec.Source, error) {
 			rows[i][c] = s[v]
 		}
 	}
-	return exec.Rows(vars, rows), nil
+	return run.Rows(vars, rows), nil
 }

@@ -1,4 +1,4 @@
-package exec
+package run
 
 import "github.com/quaestor-kg/quaestor/kg"
 
@@ -13,8 +13,8 @@ type Batch struct {
 	Mult []int64
 }
 
-// mult returns how often row i counts.
-func (b *Batch) mult(i int) int64 {
+// Times returns how often row i counts.
+func (b *Batch) Times(i int) int64 {
 	if b.Mult == nil {
 		return 1
 	}

@@ -1,4 +1,4 @@
-package exec
+package run
 
 import (
 	"context"
@@ -93,8 +93,8 @@ func (e *Env) SetDataset(def, named []string) error {
 // SetUnion makes the default graph the union of all graphs.
 func (e *Env) SetUnion() { e.dataset = Dataset{Union: true} }
 
-// freshVar makes a variable that the query does not have.
-func (e *Env) freshVar() string {
+// FreshVar makes a variable that the query does not have.
+func (e *Env) FreshVar() string {
 	e.fresh++
 	return "#b" + strconv.Itoa(e.fresh)
 }
@@ -156,17 +156,18 @@ func bytesText(n int64) string {
 	return fmt.Sprintf("%d bytes", n)
 }
 
-// graphSel selects quads by graph and says whether the same triple may come
+// Graph selects quads by graph and says whether the same triple may come
 // from several graphs.
-type graphSel struct {
-	id    kg.ID   // the only graph, or Any
+type Graph struct {
+	ID    kg.ID   // the only graph, or Any
 	in    []kg.ID // sorted; nil: any
 	named bool    // not the default graph
-	dedup bool    // the triple counts once
-	none  bool    // nothing matches
+	Dedup bool    // the triple counts once
+	None  bool    // nothing matches
 }
 
-func (g *graphSel) accepts(id kg.ID) bool {
+// Accepts reports whether a quad of a graph is selected.
+func (g *Graph) Accepts(id kg.ID) bool {
 	if g.named && id == kg.DefaultGraph {
 		return false
 	}
@@ -177,48 +178,48 @@ func (g *graphSel) accepts(id kg.ID) bool {
 	return ok
 }
 
-// filters reports whether accepts can be false.
-func (g *graphSel) filters() bool { return g.named || g.in != nil }
+// Filters reports whether Accepts can be false.
+func (g *Graph) Filters() bool { return g.named || g.in != nil }
 
-// graph resolves the graph of a pattern.
-func (e *Env) graph(g algebra.GraphRef) (graphSel, error) {
+// Select resolves the graph of a pattern.
+func (e *Env) Select(g algebra.GraphRef) (Graph, error) {
 	d := &e.dataset
 	switch {
 	case g.Kind == algebra.Current:
-		return graphSel{}, errors.New("sparql: pattern outside of its GRAPH")
+		return Graph{}, errors.New("sparql: pattern outside of its GRAPH")
 	case g.Kind == algebra.Default:
 		if !d.Explicit {
 			if d.Union {
-				return graphSel{dedup: true}, nil
+				return Graph{Dedup: true}, nil
 			}
-			return graphSel{id: kg.DefaultGraph}, nil
+			return Graph{ID: kg.DefaultGraph}, nil
 		}
 		switch len(d.Default) {
 		case 0:
-			return graphSel{none: true}, nil
+			return Graph{None: true}, nil
 		case 1:
-			return graphSel{id: d.Default[0]}, nil
+			return Graph{ID: d.Default[0]}, nil
 		}
-		return graphSel{in: d.Default, dedup: true}, nil
+		return Graph{in: d.Default, Dedup: true}, nil
 	case g.Name.IsVar():
 		if !d.Explicit {
-			return graphSel{named: true}, nil
+			return Graph{named: true}, nil
 		}
 		if len(d.Named) == 0 {
-			return graphSel{none: true}, nil
+			return Graph{None: true}, nil
 		}
-		return graphSel{in: d.Named}, nil
+		return Graph{in: d.Named}, nil
 	}
 	id, err := e.Terms.Intern(g.Name.Term)
 	if err != nil {
-		return graphSel{}, err
+		return Graph{}, err
 	}
 	if d.Explicit {
 		if _, ok := slices.BinarySearch(d.Named, id); !ok {
-			return graphSel{none: true}, nil
+			return Graph{None: true}, nil
 		}
 	}
-	return graphSel{id: id}, nil
+	return Graph{ID: id}, nil
 }
 
 // NamedGraphs lists the named graphs of the dataset, in order of their ids.
@@ -254,13 +255,13 @@ func StoreGraphs(ctx context.Context, s kg.Snapshot) ([]kg.ID, error) {
 // are removed. f returns false to stop. It is the plain way to read, for
 // operators that need no speed.
 func (e *Env) Scan(g algebra.GraphRef, p kg.Pattern, o kg.Order, f func(kg.Quad) bool) error {
-	sel, err := e.graph(g)
-	if err != nil || sel.none {
+	sel, err := e.Select(g)
+	if err != nil || sel.None {
 		return err
 	}
 	if p.G == kg.Any {
-		p.G = sel.id
-	} else if !sel.accepts(p.G) || sel.id != kg.Any && sel.id != p.G {
+		p.G = sel.ID
+	} else if !sel.Accepts(p.G) || sel.ID != kg.Any && sel.ID != p.G {
 		return nil
 	}
 	c := e.Snap.Scan(e.ctx, p, o)
@@ -268,10 +269,10 @@ func (e *Env) Scan(g algebra.GraphRef, p kg.Pattern, o kg.Order, f func(kg.Quad)
 	var last kg.Quad
 	for i := 0; c.Next(); i++ {
 		q := c.Quad()
-		if !sel.accepts(q.G) {
+		if !sel.Accepts(q.G) {
 			continue
 		}
-		if sel.dedup && q.S == last.S && q.P == last.P && q.O == last.O {
+		if sel.Dedup && q.S == last.S && q.P == last.P && q.O == last.O {
 			continue
 		}
 		last = q

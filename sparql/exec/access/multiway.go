@@ -1,4 +1,4 @@
-package exec
+package access
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/sparql/algebra"
 	"github.com/quaestor-kg/quaestor/sparql/exec/idtable"
+	"github.com/quaestor-kg/quaestor/sparql/exec/run"
 )
 
 // multiwayOp joins triple patterns one variable at a time: the values of a
@@ -16,7 +17,7 @@ import (
 // SIGMOD Record 2013). Its work is within the largest possible result, which no
 // plan of two-way joins guarantees for cycles.
 type multiwayOp struct {
-	base
+	run.Base
 	graph algebra.GraphRef
 	tries []*trie
 	parts [][]part // per variable
@@ -28,7 +29,7 @@ type multiwayOp struct {
 	iters []iter
 	value []kg.ID
 	steps int
-	out   out
+	out   run.Out
 	mult  []int64
 }
 
@@ -59,14 +60,15 @@ type iter struct {
 	end    []int32
 }
 
-func (b *builder) multiway(n *algebra.Multiway, need algebra.Set) (op, error) {
-	m := &multiwayOp{base: base{env: b.env}, graph: n.Graph}
-	m.node = planOf("Multiway", algebra.Label(n)[len("multiway"):], n.Est)
+// Multiway joins the patterns of n.
+func Multiway(env *run.Env, n *algebra.Multiway, need algebra.Set) (run.Op, error) {
+	m := &multiwayOp{Base: run.Base{Env: env}, graph: n.Graph}
+	m.Node = run.NewPlan("Multiway", algebra.Label(n)[len("multiway"):], n.Est)
 	m.parts = make([][]part, len(n.Vars))
 	m.value = make([]kg.ID, len(n.Vars))
 	m.iters = make([]iter, len(n.Vars))
 	for _, t := range n.Triples {
-		p, err := b.pattern(n.Graph, t)
+		p, err := newPattern(env, n.Graph, t)
 		if err != nil {
 			return nil, err
 		}
@@ -98,18 +100,18 @@ func (b *builder) multiway(n *algebra.Multiway, need algebra.Set) (op, error) {
 	for d, v := range n.Vars {
 		m.need = append(m.need, need.Has(v))
 		if need.Has(v) {
-			m.names = append(m.names, v)
+			m.Names = append(m.Names, v)
 			m.cols = append(m.cols, d)
 		}
 	}
-	m.order = m.names
-	m.out = newOut(len(m.names))
-	return b.done(m), nil
+	m.Order = m.Names
+	m.out = run.NewOut(len(m.Names))
+	return m, nil
 }
 
-func (m *multiwayOp) close() {
+func (m *multiwayOp) Close() {
 	m.tries, m.ended = nil, true
-	m.release()
+	m.Release()
 }
 
 // load reads a pattern into its trie.
@@ -123,15 +125,15 @@ func (m *multiwayOp) load(t *trie) error {
 	var fault error
 	n := 0
 	f := newQuads(t.p)
-	cur := m.env.Snap.Scan(m.env.ctx, t.p.fixed, t.o)
+	cur := m.Env.Snap.Scan(m.Env.Context(), t.p.fixed, t.o)
 	defer cur.Close()
-	buf := make([]kg.Quad, BatchRows)
+	buf := make([]kg.Quad, run.BatchRows)
 	for {
 		c := kg.NextBatch(cur, buf)
 		if c == 0 {
 			break
 		}
-		if fault = m.env.Check("Multiway"); fault != nil {
+		if fault = m.Env.Check("Multiway"); fault != nil {
 			return fault
 		}
 		for i := range buf[:c] {
@@ -154,7 +156,7 @@ func (m *multiwayOp) load(t *trie) error {
 			}
 			n++
 		}
-		if err := m.grow(int64(c) * int64(k) * 10); err != nil {
+		if err := m.Charge(int64(c) * int64(k) * 10); err != nil {
 			return err
 		}
 	}
@@ -166,14 +168,14 @@ func (m *multiwayOp) load(t *trie) error {
 		for _, id := range t.keys[0] {
 			t.index.Insert1(id)
 		}
-		if err := m.grow(t.index.Bytes()); err != nil {
+		if err := m.Charge(t.index.Bytes()); err != nil {
 			return err
 		}
 	}
-	return m.env.Fault("Multiway", cur.Err())
+	return m.Env.Fault("Multiway", cur.Err())
 }
 
-func (m *multiwayOp) next() (*Batch, error) {
+func (m *multiwayOp) Next() (*run.Batch, error) {
 	if m.ended {
 		return nil, nil
 	}
@@ -186,12 +188,12 @@ func (m *multiwayOp) next() (*Batch, error) {
 		m.ready = true
 		m.enter(0)
 	}
-	m.out.reset()
+	m.out.Reset()
 	m.mult = m.mult[:0]
 	last := len(m.parts) - 1
-	for m.out.N < BatchRows {
+	for m.out.N < run.BatchRows {
 		if m.steps++; m.steps&4095 == 0 {
-			if err := m.env.Check("Multiway"); err != nil {
+			if err := m.Env.Check("Multiway"); err != nil {
 				return nil, err
 			}
 		}

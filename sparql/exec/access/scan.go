@@ -1,10 +1,11 @@
-package exec
+package access
 
 import (
 	"slices"
 
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/sparql/algebra"
+	"github.com/quaestor-kg/quaestor/sparql/exec/run"
 )
 
 // position is a place in a quad.
@@ -62,43 +63,43 @@ func orderFor(first []position) kg.Order {
 
 // pattern is a triple pattern resolved to ids.
 type pattern struct {
-	sel   graphSel
+	sel   run.Graph
 	fixed kg.Pattern // constants; Any elsewhere
 	none  bool       // a constant is not in the store: no match
 	vars  [4]string  // variable of each position, or ""
 }
 
-func (b *builder) pattern(g algebra.GraphRef, t algebra.Triple) (*pattern, error) {
+func newPattern(env *run.Env, g algebra.GraphRef, t algebra.Triple) (*pattern, error) {
 	p := &pattern{}
 	var err error
-	if p.sel, err = b.env.graph(g); err != nil {
+	if p.sel, err = env.Select(g); err != nil {
 		return nil, err
 	}
-	p.none = p.sel.none
+	p.none = p.sel.None
 	for i, r := range []algebra.Ref{t.S, t.P, t.O} {
 		if r.IsVar() {
 			p.vars[i] = r.Var
 			continue
 		}
-		id, err := b.env.Terms.Intern(r.Term)
+		id, err := env.Terms.Intern(r.Term)
 		if err != nil {
 			return nil, err
 		}
-		p.none = p.none || Missing(id)
+		p.none = p.none || run.Missing(id)
 		position(i).set((*kg.Quad)(&p.fixed), id)
 	}
 	if g.Name.IsVar() {
 		p.vars[posG] = g.Name.Var
 	}
-	p.fixed.G = p.sel.id
-	p.none = p.none || Missing(p.sel.id)
+	p.fixed.G = p.sel.ID
+	p.none = p.none || run.Missing(p.sel.ID)
 	return p, nil
 }
 
 // quads reads the quads of a scan: the graph is checked, copies of a triple in
 // several graphs are dropped, repeated variables are compared.
 type quads struct {
-	sel  *graphSel
+	sel  *run.Graph
 	same [][2]position // positions that must be equal
 	last kg.Quad
 }
@@ -114,10 +115,10 @@ func newQuads(p *pattern) *quads {
 }
 
 // plain reports whether every quad is accepted.
-func (f *quads) plain() bool { return len(f.same) == 0 && !f.sel.filters() && !f.sel.dedup }
+func (f *quads) plain() bool { return len(f.same) == 0 && !f.sel.Filters() && !f.sel.Dedup }
 
 func (f *quads) accept(q *kg.Quad) bool {
-	if !f.sel.accepts(q.G) {
+	if !f.sel.Accepts(q.G) {
 		return false
 	}
 	for _, s := range f.same {
@@ -125,7 +126,7 @@ func (f *quads) accept(q *kg.Quad) bool {
 			return false
 		}
 	}
-	if f.sel.dedup {
+	if f.sel.Dedup {
 		if q.S == f.last.S && q.P == f.last.P && q.O == f.last.O {
 			return false
 		}
@@ -137,7 +138,7 @@ func (f *quads) accept(q *kg.Quad) bool {
 // scanOp reads one pattern. Variables that nobody needs have no column; rows
 // that become equal and follow each other are counted instead of repeated.
 type scanOp struct {
-	base
+	run.Base
 	p        *pattern
 	o        kg.Order
 	f        *quads
@@ -145,23 +146,25 @@ type scanOp struct {
 	collapse bool
 	cur      kg.Cursor
 	buf      []kg.Quad
-	out      out
+	out      run.Out
 	weights  []int64
 	finished bool
 }
 
-func (b *builder) scan(g algebra.GraphRef, t algebra.Triple, o kg.Order, est float64, need algebra.Set) (op, error) {
-	p, err := b.pattern(g, t)
+// Scan reads a pattern in an index order; need are the variables that get
+// columns.
+func Scan(env *run.Env, g algebra.GraphRef, t algebra.Triple, o kg.Order, est float64, need algebra.Set) (run.Op, error) {
+	p, err := newPattern(env, g, t)
 	if err != nil {
 		return nil, err
 	}
-	s := &scanOp{base: base{env: b.env}, p: p, o: o, f: newQuads(p)}
-	s.node = planOf("Scan", o.String()+g.String()+" "+t.String(), est)
+	s := &scanOp{Base: run.Base{Env: env}, p: p, o: o, f: newQuads(p)}
+	s.Node = run.NewPlan("Scan", o.String()+g.String()+" "+t.String(), est)
 	sorted := true
 	fixed := kg.Quad(p.fixed)
 	for _, pos := range orderPositions[o] {
 		v := p.vars[pos]
-		if v == "" || slices.Contains(s.names, v) {
+		if v == "" || slices.Contains(s.Names, v) {
 			if v == "" && pos != posG && pos.of(&fixed) == kg.Any {
 				sorted = false
 			}
@@ -172,17 +175,17 @@ func (b *builder) scan(g algebra.GraphRef, t algebra.Triple, o kg.Order, est flo
 			sorted = false
 			continue
 		}
-		s.names = append(s.names, v)
+		s.Names = append(s.Names, v)
 		s.cols = append(s.cols, pos)
 		if sorted {
-			s.order = append(s.order, v)
+			s.Order = append(s.Order, v)
 		}
 	}
-	s.out = newOut(len(s.names))
-	return b.done(s), nil
+	s.out = run.NewOut(len(s.Names))
+	return s, nil
 }
 
-func (s *scanOp) close() {
+func (s *scanOp) Close() {
 	if s.cur != nil {
 		s.cur.Close()
 		s.cur = nil
@@ -190,27 +193,27 @@ func (s *scanOp) close() {
 	s.finished = true
 }
 
-func (s *scanOp) next() (*Batch, error) {
+func (s *scanOp) Next() (*run.Batch, error) {
 	if s.finished || s.p.none {
 		return nil, nil
 	}
 	if s.cur == nil {
-		s.cur = s.env.Snap.Scan(s.env.ctx, s.p.fixed, s.o)
-		s.buf = make([]kg.Quad, BatchRows)
+		s.cur = s.Env.Snap.Scan(s.Env.Context(), s.p.fixed, s.o)
+		s.buf = make([]kg.Quad, run.BatchRows)
 	}
-	s.out.reset()
+	s.out.Reset()
 	s.weights = s.weights[:0]
 	plain := s.f.plain()
-	for s.out.N == 0 || s.collapse && s.out.N < BatchRows/2 {
-		if err := s.env.Check("Scan"); err != nil {
+	for s.out.N == 0 || s.collapse && s.out.N < run.BatchRows/2 {
+		if err := s.Env.Check("Scan"); err != nil {
 			return nil, err
 		}
 		n := kg.NextBatch(s.cur, s.buf)
 		if n == 0 {
 			if err := s.cur.Err(); err != nil {
-				return nil, s.env.Fault("Scan", err)
+				return nil, s.Env.Fault("Scan", err)
 			}
-			s.close()
+			s.Close()
 			break
 		}
 		qs := s.buf[:n]
@@ -288,7 +291,7 @@ func (s *scanOp) count(qs []kg.Quad) {
 
 // seeker finds quads by key in one order, keys mostly ascending.
 type seeker struct {
-	env  *Env
+	env  *run.Env
 	p    kg.Pattern
 	o    kg.Order
 	keys []position // the columns after the constants
@@ -307,7 +310,7 @@ const (
 	maxAhead = 1024
 )
 
-func (s *seeker) close() {
+func (s *seeker) Close() {
 	if s.cur != nil {
 		s.cur.Close()
 		s.cur = nil
@@ -339,13 +342,13 @@ func (s *seeker) seek(key []kg.ID) error {
 			back = c == len(key)-1 // the same key again: its quads are consumed
 		}
 		if back {
-			s.close()
+			s.Close()
 		}
 	}
 	copy(s.last[:], key)
 	s.any = true
 	if s.cur == nil {
-		s.cur = s.env.Snap.Scan(s.env.ctx, s.p, s.o)
+		s.cur = s.env.Snap.Scan(s.env.Context(), s.p, s.o)
 		if s.buf == nil {
 			s.buf = make([]kg.Quad, maxAhead)
 			s.size = minAhead

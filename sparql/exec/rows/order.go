@@ -1,28 +1,29 @@
-package exec
+package rows
 
 import (
 	"container/heap"
 	"slices"
 
 	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/sparql/exec/run"
 	"github.com/quaestor-kg/quaestor/sparql/expr"
 )
 
-// sortKey is one condition of ORDER BY: a column or an expression.
-type sortKey struct {
-	col  int
-	eval expr.Eval
-	desc bool
+// SortKey is one condition of ORDER BY: a column or an expression.
+type SortKey struct {
+	Col  int // column of a plain variable, or -1
+	Eval expr.Eval
+	Desc bool
 }
 
 // orderOp sorts its input, or finds its first rows.
 type orderOp struct {
-	base
-	in    op
-	keys  []sortKey
+	run.Base
+	in    run.Op
+	keys  []SortKey
 	top   int64 // 0: all rows are wanted
 	ctx   *expr.Ctx
-	fetch *prefetch
+	fetch *Prefetch
 
 	cols [][]kg.ID // rows, then key ids that are no column
 	mult []int64
@@ -30,34 +31,42 @@ type orderOp struct {
 	perm []int32
 	at   int
 	done bool
-	out  out
+	out  run.Out
 	w    []int64
 }
 
 // maxTop is the longest prefix that is kept in a heap.
 const maxTop = 10_000
 
-func (o *orderOp) close() {
-	o.in.close()
-	o.release()
+// Sort sorts its input; with top above 0 only so many first rows are wanted.
+func Sort(env *run.Env, detail string, in run.Op, keys []SortKey, top int64, ctx *expr.Ctx, fetch *Prefetch) run.Op {
+	o := &orderOp{Base: run.Over(env, "Order", detail, in), in: in, keys: keys, top: top, ctx: ctx, fetch: fetch}
+	o.Base.Order = nil
+	o.out = run.NewOut(len(o.Names))
+	return o
 }
 
-func (o *orderOp) next() (*Batch, error) {
+func (o *orderOp) Close() {
+	o.in.Close()
+	o.Release()
+}
+
+func (o *orderOp) Next() (*run.Batch, error) {
 	if !o.done {
 		o.done = true
-		run := o.sortAll
+		sorter := o.sortAll
 		if o.top > 0 && o.top <= maxTop {
-			run = o.sortTop
+			sorter = o.sortTop
 		}
-		if err := run(); err != nil {
+		if err := sorter(); err != nil {
 			return nil, err
 		}
 	}
-	n := min(len(o.perm)-o.at, BatchRows)
+	n := min(len(o.perm)-o.at, run.BatchRows)
 	if n <= 0 {
 		return nil, nil
 	}
-	o.out.reset()
+	o.out.Reset()
 	o.w = o.w[:0]
 	for c := range o.out.Cols {
 		dst := o.out.Cols[c]
@@ -78,26 +87,26 @@ func (o *orderOp) next() (*Batch, error) {
 }
 
 // id evaluates a key on the current row of the context.
-func (o *orderOp) id(k *sortKey) kg.ID {
-	if k.col >= 0 {
-		return o.ctx.Cols[k.col][o.ctx.Row]
+func (o *orderOp) id(k *SortKey) kg.ID {
+	if k.Col >= 0 {
+		return o.ctx.Cols[k.Col][o.ctx.Row]
 	}
-	return o.ctx.ID(k.eval(o.ctx))
+	return o.ctx.ID(k.Eval(o.ctx))
 }
 
 func (o *orderOp) sortAll() error {
-	width := len(o.names)
+	width := len(o.Names)
 	o.cols = make([][]kg.ID, width)
 	keys := make([][]kg.ID, len(o.keys))
 	for {
-		b, err := o.in.next()
+		b, err := o.in.Next()
 		if err != nil {
 			return err
 		}
 		if b == nil {
 			break
 		}
-		if err := o.env.Check("Order"); err != nil {
+		if err := o.Env.Check("Order"); err != nil {
 			return err
 		}
 		if err := o.fetch.load(b); err != nil {
@@ -116,7 +125,7 @@ func (o *orderOp) sortAll() error {
 		for i := range b.N {
 			o.ctx.Row = i
 			if o.mult != nil {
-				o.mult = append(o.mult, b.mult(i))
+				o.mult = append(o.mult, b.Times(i))
 			}
 			for k := range o.keys {
 				keys[k] = append(keys[k], o.id(&o.keys[k]))
@@ -126,7 +135,7 @@ func (o *orderOp) sortAll() error {
 		if o.ctx.Fail != nil {
 			return o.ctx.Fail
 		}
-		if err := o.hold(int64(o.n) * int64(width+len(keys)+1) * 8); err != nil {
+		if err := o.Hold(int64(o.n) * int64(width+len(keys)+1) * 8); err != nil {
 			return err
 		}
 	}
@@ -137,7 +146,7 @@ func (o *orderOp) sortAll() error {
 			return err
 		}
 		keys[k] = nil
-		if o.keys[k].desc {
+		if o.keys[k].Desc {
 			for i := range ranks[k] {
 				ranks[k][i] = ^ranks[k][i]
 			}
@@ -150,7 +159,7 @@ func (o *orderOp) sortAll() error {
 	steps, stop := 0, error(nil)
 	slices.SortFunc(o.perm, func(a, b int32) int {
 		if steps++; steps&0xffff == 0 && stop == nil {
-			stop = o.env.Check("Order")
+			stop = o.Env.Check("Order")
 		}
 		for _, r := range ranks {
 			if x, y := r[a], r[b]; x != y {
@@ -178,17 +187,17 @@ func (o *orderOp) rank(ids []kg.ID) ([]uint32, error) {
 	}
 	if !simple {
 		values := make([]expr.Value, len(distinct))
-		if err := o.grow(int64(len(distinct)) * 200); err != nil {
+		if err := o.Charge(int64(len(distinct)) * 200); err != nil {
 			return nil, err
 		}
 		chunk := make([]kg.ID, 0, 4096)
 		for i, id := range distinct {
 			if i%4096 == 0 {
-				if err := o.env.Check("Order"); err != nil {
+				if err := o.Env.Check("Order"); err != nil {
 					return nil, err
 				}
 				chunk = append(chunk[:0], distinct[i:min(i+4096, len(distinct))]...)
-				if err := o.env.Terms.Prefetch(chunk); err != nil {
+				if err := o.Env.Terms.Prefetch(chunk); err != nil {
 					return nil, err
 				}
 			}
@@ -198,7 +207,7 @@ func (o *orderOp) rank(ids []kg.ID) ([]uint32, error) {
 		steps, stop := 0, error(nil)
 		slices.SortFunc(values, func(a, b expr.Value) int {
 			if steps++; steps&4095 == 0 && stop == nil {
-				stop = o.env.Check("Order")
+				stop = o.Env.Check("Order")
 			}
 			if stop != nil {
 				return 0
@@ -252,7 +261,7 @@ func (h *topHeap) Less(i, j int) bool { return h.o.compare(h.rows[i], h.rows[j])
 func (o *orderOp) compare(a, b *topRow) int {
 	for k := range o.keys {
 		if c := o.ctx.Order(a.keys[k], b.keys[k]); c != 0 {
-			if o.keys[k].desc {
+			if o.keys[k].Desc {
 				return -c
 			}
 			return c
@@ -266,17 +275,17 @@ func (o *orderOp) compare(a, b *topRow) int {
 
 func (o *orderOp) sortTop() error {
 	h := &topHeap{o: o}
-	spare := &topRow{keys: make([]expr.Value, len(o.keys)), row: make([]kg.ID, len(o.names))}
+	spare := &topRow{keys: make([]expr.Value, len(o.keys)), row: make([]kg.ID, len(o.Names))}
 	var seq int64
 	for {
-		b, err := o.in.next()
+		b, err := o.in.Next()
 		if err != nil {
 			return err
 		}
 		if b == nil {
 			break
 		}
-		if err := o.env.Check("Order"); err != nil {
+		if err := o.Env.Check("Order"); err != nil {
 			return err
 		}
 		if err := o.fetch.load(b); err != nil {
@@ -295,7 +304,7 @@ func (o *orderOp) sortTop() error {
 				if full {
 					// Most rows lose on their first key.
 					c := o.ctx.Order(v, h.rows[0].keys[k])
-					if o.keys[k].desc {
+					if o.keys[k].Desc {
 						c = -c
 					}
 					if c > 0 {
@@ -312,22 +321,22 @@ func (o *orderOp) sortTop() error {
 					}
 				}
 			}
-			for c := range o.names {
+			for c := range o.Names {
 				spare.row[c] = b.Cols[c][i]
 			}
 			for k := range spare.keys {
 				o.ctx.Resolve(&spare.keys[k])
 			}
-			spare.mult = b.mult(i)
+			spare.mult = b.Times(i)
 			if full {
 				h.rows[0], spare = spare, h.rows[0]
 				heap.Fix(h, 0)
 				continue
 			}
 			heap.Push(h, spare)
-			spare = &topRow{keys: make([]expr.Value, len(o.keys)), row: make([]kg.ID, len(o.names))}
+			spare = &topRow{keys: make([]expr.Value, len(o.keys)), row: make([]kg.ID, len(o.Names))}
 			full = int64(len(h.rows)) == o.top
-			if err := o.grow(int64(len(o.keys)*96 + len(o.names)*8 + 64)); err != nil {
+			if err := o.Charge(int64(len(o.keys)*96 + len(o.Names)*8 + 64)); err != nil {
 				return err
 			}
 		}
@@ -336,7 +345,7 @@ func (o *orderOp) sortTop() error {
 		}
 	}
 	slices.SortFunc(h.rows, o.compare)
-	o.cols = make([][]kg.ID, len(o.names))
+	o.cols = make([][]kg.ID, len(o.Names))
 	for i, r := range h.rows {
 		for c, id := range r.row {
 			o.cols[c] = append(o.cols[c], id)

@@ -1,23 +1,27 @@
-package exec
+package access
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/sparql/algebra"
 	"github.com/quaestor-kg/quaestor/sparql/exec/idtable"
+	"github.com/quaestor-kg/quaestor/sparql/exec/run"
 )
+
+var errPath = errors.New("sparql: path is not a closure")
 
 // pathOp extends its input by a closure path (p*, p+ or p?): from a bound end
 // by a breadth-first search over sorted frontiers, each distinct end searched
 // once; from no bound end, from every node that can start.
 type pathOp struct {
-	base
-	in   op
+	run.Base
+	in   run.Op
 	keep []int
 	path *algebra.Repeat
 	g    algebra.GraphRef
-	sel  graphSel
+	sel  run.Graph
 
 	sCol, oCol int   // input columns of bound ends, or -1
 	sID, oID   kg.ID // constant ends, or Any
@@ -28,39 +32,41 @@ type pathOp struct {
 	starts            []kg.ID // both ends open: nodes to start from
 	started           bool
 
-	b    *Batch
+	b    *run.Batch
 	row  int
 	ends []kg.ID // of the row, or of the current start
 	at   int
 	s    int // next start
 	from kg.ID
-	out  out
+	out  run.Out
 	mult []int64
 }
 
-func (b *builder) path(in op, n *algebra.Path, est float64, bound, need algebra.Set) (op, error) {
+// Path extends in by a closure path. Variables in bound have a value in every
+// row of in.
+func Path(env *run.Env, in run.Op, n *algebra.Path, est float64, bound, need algebra.Set) (run.Op, error) {
 	rep, ok := n.Path.(*algebra.Repeat)
 	if !ok {
 		return nil, errPath
 	}
-	p := &pathOp{base: base{env: b.env}, in: in, path: rep, g: n.Graph, sCol: -1, oCol: -1}
-	p.node = planOf("Path", algebra.Label(n)[len("path"):], est, in)
+	p := &pathOp{Base: run.Base{Env: env}, in: in, path: rep, g: n.Graph, sCol: -1, oCol: -1}
+	p.Node = run.NewPlan("Path", algebra.Label(n)[len("path"):], est, in)
 	var err error
-	if p.sel, err = b.env.graph(n.Graph); err != nil {
+	if p.sel, err = env.Select(n.Graph); err != nil {
 		return nil, err
 	}
-	for i, v := range in.vars() {
+	for i, v := range in.Vars() {
 		if need.Has(v) {
-			p.names = append(p.names, v)
+			p.Names = append(p.Names, v)
 			p.keep = append(p.keep, i)
 		}
 	}
 	end := func(r algebra.Ref) (col int, id kg.ID, fresh bool, err error) {
 		if !r.IsVar() {
-			id, err = b.env.Terms.Intern(r.Term)
+			id, err = env.Terms.Intern(r.Term)
 			return -1, id, false, err
 		}
-		if c := column(in.vars(), r.Var); c >= 0 && bound.Has(r.Var) {
+		if c := run.Column(in.Vars(), r.Var); c >= 0 && bound.Has(r.Var) {
 			return c, kg.Any, false, nil
 		}
 		return -1, kg.Any, true, nil
@@ -76,33 +82,33 @@ func (b *builder) path(in op, n *algebra.Path, est float64, bound, need algebra.
 	}
 	// New ends have columns even if nobody needs them: their number counts.
 	if p.newS {
-		p.names = append(p.names, n.S.Var)
+		p.Names = append(p.Names, n.S.Var)
 	}
 	if p.newO {
-		p.names = append(p.names, n.O.Var)
+		p.Names = append(p.Names, n.O.Var)
 	}
-	if p.forward, err = b.searcher(p, rep); err != nil {
+	if p.forward, err = newSearcher(p, rep); err != nil {
 		return nil, err
 	}
 	inv := algebra.Invert(rep).(*algebra.Repeat)
-	if p.backward, err = b.searcher(p, inv); err != nil {
+	if p.backward, err = newSearcher(p, inv); err != nil {
 		return nil, err
 	}
-	p.out = newOut(len(p.names))
-	return b.done(p), nil
+	p.out = run.NewOut(len(p.Names))
+	return p, nil
 }
 
-func (p *pathOp) close() {
-	p.in.close()
-	p.forward.close()
-	p.backward.close()
-	p.release()
+func (p *pathOp) Close() {
+	p.in.Close()
+	p.forward.Close()
+	p.backward.Close()
+	p.Release()
 }
 
-func (p *pathOp) next() (*Batch, error) {
-	p.out.reset()
+func (p *pathOp) Next() (*run.Batch, error) {
+	p.out.Reset()
 	p.mult = p.mult[:0]
-	for p.out.N < BatchRows {
+	for p.out.N < run.BatchRows {
 		if p.at < len(p.ends) {
 			p.emit(p.from, p.ends[p.at])
 			p.at++
@@ -122,7 +128,7 @@ func (p *pathOp) next() (*Batch, error) {
 			}
 			continue
 		}
-		b, err := p.in.next()
+		b, err := p.in.Next()
 		if err != nil {
 			return nil, err
 		}
@@ -139,7 +145,7 @@ func (p *pathOp) next() (*Batch, error) {
 
 // begin starts with a row of the input.
 func (p *pathOp) begin() error {
-	if err := p.env.Check("Path"); err != nil {
+	if err := p.Env.Check("Path"); err != nil {
 		return err
 	}
 	s, o := p.sID, p.oID
@@ -204,11 +210,11 @@ func (p *pathOp) begin() error {
 
 // isNode reports whether an id is a subject or an object of the graph.
 func (p *pathOp) isNode(id kg.ID) (found bool, err error) {
-	if Missing(id) {
+	if run.Missing(id) {
 		return false, nil
 	}
 	for _, pat := range []kg.Pattern{{S: id}, {O: id}} {
-		err := p.env.Scan(p.g, pat, kg.BestOrder(pat), func(kg.Quad) bool {
+		err := p.Env.Scan(p.g, pat, kg.BestOrder(pat), func(kg.Quad) bool {
 			found = true
 			return false
 		})
@@ -221,7 +227,7 @@ func (p *pathOp) isNode(id kg.ID) (found bool, err error) {
 
 // open searches from a node when both ends are open.
 func (p *pathOp) open(s kg.ID) error {
-	if err := p.env.Check("Path"); err != nil {
+	if err := p.Env.Check("Path"); err != nil {
 		return err
 	}
 	r, err := p.forward.reach(s)
@@ -255,7 +261,7 @@ func (p *pathOp) emit(from, end kg.ID) {
 	if p.newO {
 		p.out.Cols[c] = append(p.out.Cols[c], end)
 	}
-	p.out.weigh(&p.mult, p.b.mult(p.row))
+	p.out.Weigh(&p.mult, p.b.Times(p.row))
 	p.out.N++
 }
 
@@ -268,14 +274,14 @@ func (p *pathOp) findStarts() error {
 	if !algebra.Nullable(p.path) {
 		switch l := p.path.Path.(type) {
 		case *algebra.Link:
-			id, err := p.env.Terms.Intern(l.IRI)
+			id, err := p.Env.Terms.Intern(l.IRI)
 			if err != nil {
 				return err
 			}
 			pat.P, takeO, o = id, false, kg.PSO
 		case *algebra.Inv:
 			if l, ok := l.Path.(*algebra.Link); ok {
-				id, err := p.env.Terms.Intern(l.IRI)
+				id, err := p.Env.Terms.Intern(l.IRI)
 				if err != nil {
 					return err
 				}
@@ -283,11 +289,11 @@ func (p *pathOp) findStarts() error {
 			}
 		}
 	}
-	if Missing(pat.P) {
+	if run.Missing(pat.P) {
 		return nil
 	}
 	var fault error
-	err := p.env.Scan(p.g, pat, o, func(q kg.Quad) bool {
+	err := p.Env.Scan(p.g, pat, o, func(q kg.Quad) bool {
 		if takeS {
 			if _, added := seen.Insert1(q.S); added {
 				p.starts = append(p.starts, q.S)
@@ -299,7 +305,7 @@ func (p *pathOp) findStarts() error {
 			}
 		}
 		if len(p.starts)&4095 == 0 {
-			fault = p.hold(seen.Bytes() + int64(len(p.starts))*8)
+			fault = p.Hold(seen.Bytes() + int64(len(p.starts))*8)
 		}
 		return fault == nil
 	})
@@ -330,13 +336,13 @@ type searcher struct {
 // maxReached bounds the results a searcher keeps, in bytes.
 const maxReached = 8 << 20
 
-func (b *builder) searcher(p *pathOp, r *algebra.Repeat) (*searcher, error) {
-	s, err := b.stepper(p, r.Path)
+func newSearcher(p *pathOp, r *algebra.Repeat) (*searcher, error) {
+	s, err := newStepper(p, r.Path)
 	return &searcher{op: p, path: r, step: s, cache: map[kg.ID]*reached{}}, err
 }
 
-func (s *searcher) close() {
-	s.step.close()
+func (s *searcher) Close() {
+	s.step.Close()
 	s.cache = nil
 }
 
@@ -354,13 +360,13 @@ func (s *searcher) reach(start kg.ID) (*reached, error) {
 	n := r.tab.Bytes() + int64(len(r.list))*8
 	if s.held+n > maxReached {
 		clear(s.cache)
-		if err := s.op.grow(-s.held); err != nil {
+		if err := s.op.Charge(-s.held); err != nil {
 			return nil, err
 		}
 		s.held = 0
 	}
 	s.held += n
-	if err := s.op.grow(n); err != nil {
+	if err := s.op.Charge(n); err != nil {
 		return nil, err
 	}
 	s.cache[start] = r
@@ -375,9 +381,9 @@ func closure(p *pathOp, step stepper, r *algebra.Repeat, frontier []kg.ID, seen 
 		}
 	}
 	var charged int64
-	defer func() { _ = p.grow(-charged) }() // giving back cannot fail
+	defer func() { _ = p.Charge(-charged) }() // giving back cannot fail
 	for len(frontier) > 0 {
-		if err := p.env.Check("Path"); err != nil {
+		if err := p.Env.Check("Path"); err != nil {
 			return err
 		}
 		var fresh []kg.ID
@@ -391,7 +397,7 @@ func closure(p *pathOp, step stepper, r *algebra.Repeat, frontier []kg.ID, seen 
 		}
 		if n := seen.Bytes() - charged; n > 0 {
 			charged += n
-			if err := p.grow(n); err != nil {
+			if err := p.Charge(n); err != nil {
 				return err
 			}
 		}
@@ -405,7 +411,7 @@ func closure(p *pathOp, step stepper, r *algebra.Repeat, frontier []kg.ID, seen 
 // more than once.
 type stepper interface {
 	step(frontier []kg.ID, end func(kg.ID)) error
-	close()
+	Close()
 }
 
 // linkStep follows quads from their subject or, backwards, from their object.
@@ -417,7 +423,7 @@ type linkStep struct {
 	none bool
 }
 
-func (l *linkStep) close() { l.seek.close() }
+func (l *linkStep) Close() { l.seek.Close() }
 func (l *linkStep) step(frontier []kg.ID, end func(kg.ID)) error {
 	if l.none {
 		return nil
@@ -425,7 +431,7 @@ func (l *linkStep) step(frontier []kg.ID, end func(kg.ID)) error {
 	steps := 0
 	key := make([]kg.ID, 1)
 	for _, x := range frontier {
-		if Missing(x) {
+		if run.Missing(x) {
 			continue
 		}
 		key[0] = x
@@ -434,7 +440,7 @@ func (l *linkStep) step(frontier []kg.ID, end func(kg.ID)) error {
 		}
 		for {
 			if steps++; steps&4095 == 0 {
-				if err := l.p.env.Check("Path"); err != nil {
+				if err := l.p.Env.Check("Path"); err != nil {
 					return err
 				}
 			}
@@ -446,7 +452,7 @@ func (l *linkStep) step(frontier []kg.ID, end func(kg.ID)) error {
 				break
 			}
 			l.seek.i++
-			if !l.p.sel.accepts(q.G) || slices.Contains(l.not, q.P) {
+			if !l.p.sel.Accepts(q.G) || slices.Contains(l.not, q.P) {
 				continue
 			}
 			if l.back {
@@ -461,7 +467,7 @@ func (l *linkStep) step(frontier []kg.ID, end func(kg.ID)) error {
 
 type altStep struct{ a, b stepper }
 
-func (s *altStep) close() { s.a.close(); s.b.close() }
+func (s *altStep) Close() { s.a.Close(); s.b.Close() }
 func (s *altStep) step(f []kg.ID, end func(kg.ID)) error {
 	if err := s.a.step(f, end); err != nil {
 		return err
@@ -471,7 +477,7 @@ func (s *altStep) step(f []kg.ID, end func(kg.ID)) error {
 
 type seqStep struct{ a, b stepper }
 
-func (s *seqStep) close() { s.a.close(); s.b.close() }
+func (s *seqStep) Close() { s.a.Close(); s.b.Close() }
 func (s *seqStep) step(f []kg.ID, end func(kg.ID)) error {
 	var mid []kg.ID
 	if err := s.a.step(f, func(id kg.ID) { mid = append(mid, id) }); err != nil {
@@ -487,7 +493,7 @@ type repeatStep struct {
 	r *algebra.Repeat
 }
 
-func (s *repeatStep) close() { s.s.close() }
+func (s *repeatStep) Close() { s.s.Close() }
 func (s *repeatStep) step(f []kg.ID, end func(kg.ID)) error {
 	seen := idtable.New(1)
 	if err := closure(s.p, s.s, s.r, f, seen); err != nil {
@@ -499,19 +505,19 @@ func (s *repeatStep) step(f []kg.ID, end func(kg.ID)) error {
 	return nil
 }
 
-func (b *builder) stepper(p *pathOp, e algebra.PathExpr) (stepper, error) {
+func newStepper(p *pathOp, e algebra.PathExpr) (stepper, error) {
 	two := func(x, y algebra.PathExpr) (stepper, stepper, error) {
-		s, err := b.stepper(p, x)
+		s, err := newStepper(p, x)
 		if err != nil {
 			return nil, nil, err
 		}
-		t, err := b.stepper(p, y)
+		t, err := newStepper(p, y)
 		return s, t, err
 	}
 	link := func(iri kg.Term, back bool) (stepper, error) {
-		id, err := b.env.Terms.Intern(iri)
-		l := &linkStep{p: p, back: back, none: Missing(id) || p.sel.none || Missing(p.sel.id)}
-		l.seek = seeker{env: b.env, p: kg.Pattern{P: id, G: p.sel.id}, o: kg.PSO, keys: []position{posS}}
+		id, err := p.Env.Terms.Intern(iri)
+		l := &linkStep{p: p, back: back, none: run.Missing(id) || p.sel.None || run.Missing(p.sel.ID)}
+		l.seek = seeker{env: p.Env, p: kg.Pattern{P: id, G: p.sel.ID}, o: kg.PSO, keys: []position{posS}}
 		if back {
 			l.seek.o, l.seek.keys = kg.POS, []position{posO}
 		}
@@ -524,17 +530,17 @@ func (b *builder) stepper(p *pathOp, e algebra.PathExpr) (stepper, error) {
 		if l, ok := e.Path.(*algebra.Link); ok {
 			return link(l.IRI, true)
 		}
-		return b.stepper(p, algebra.Invert(e.Path))
+		return newStepper(p, algebra.Invert(e.Path))
 	case *algebra.Neg:
-		l := &linkStep{p: p, back: e.Inverse, none: p.sel.none || Missing(p.sel.id)}
+		l := &linkStep{p: p, back: e.Inverse, none: p.sel.None || run.Missing(p.sel.ID)}
 		for _, t := range e.Not {
-			id, err := b.env.Terms.Intern(t)
+			id, err := p.Env.Terms.Intern(t)
 			if err != nil {
 				return nil, err
 			}
 			l.not = append(l.not, id)
 		}
-		l.seek = seeker{env: b.env, p: kg.Pattern{G: p.sel.id}, o: kg.SPO, keys: []position{posS}}
+		l.seek = seeker{env: p.Env, p: kg.Pattern{G: p.sel.ID}, o: kg.SPO, keys: []position{posS}}
 		if e.Inverse {
 			l.seek.o, l.seek.keys = kg.OSP, []position{posO}
 		}
@@ -546,7 +552,7 @@ func (b *builder) stepper(p *pathOp, e algebra.PathExpr) (stepper, error) {
 		x, y, err := two(e.A, e.B)
 		return &altStep{x, y}, err
 	case *algebra.Repeat:
-		s, err := b.stepper(p, e.Path)
+		s, err := newStepper(p, e.Path)
 		return &repeatStep{p: p, s: s, r: e}, err
 	}
 	return nil, errPath

@@ -1,31 +1,20 @@
-package exec
+package access
 
 import (
 	"slices"
 
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/sparql/algebra"
+	"github.com/quaestor-kg/quaestor/sparql/exec/run"
 )
-
-// lookupMode says what a look-up does with rows that match or do not.
-type lookupMode uint8
-
-const (
-	inner lookupMode = iota
-	outer            // keep rows without match
-	semi             // keep rows with a match, once
-	anti             // keep rows without match only
-)
-
-var modeNames = [...]string{"", "Left", "Semi", "Anti"}
 
 // lookupOp joins its input with a pattern through an index. The keys of a
 // batch are looked up in ascending order, each distinct key once, so that a
 // sorted input turns it into a merge join that skips.
 type lookupOp struct {
-	base
-	in   op
-	mode lookupMode
+	run.Base
+	in   run.Op
+	mode run.Mode
 	p    *pattern
 	f    *quads
 	keep []int      // input columns that are handed on
@@ -33,31 +22,31 @@ type lookupOp struct {
 	new  []position // positions that give new columns
 	seek seeker
 
-	b      *Batch
+	b      *run.Batch
 	perm   []int32
-	at     int // next group of equal keys in perm
-	lo, hi int // the current group
-	row    int // next row of the group to be joined with the chunk
-	chunk  out // matches of the current key
+	at     int     // next group of equal keys in perm
+	lo, hi int     // the current group
+	row    int     // next row of the group to be joined with the chunk
+	chunk  run.Out // matches of the current key
 	weight []int64
 	more   bool // the key has further matches
 	cur    [4]kg.ID
 	graph  int // input column that the graph must equal, or -1
-	out    out
+	out    run.Out
 	mult   []int64
 }
 
-// lookup joins in with a pattern. At least one variable of the pattern is
+// Lookup joins in with a pattern. At least one variable of the pattern is
 // bound in every row of in.
-func (b *builder) lookup(in op, g algebra.GraphRef, t algebra.Triple, mode lookupMode, est float64, bound, need algebra.Set) (op, error) {
-	p, err := b.pattern(g, t)
+func Lookup(env *run.Env, in run.Op, g algebra.GraphRef, t algebra.Triple, mode run.Mode, est float64, bound, need algebra.Set) (run.Op, error) {
+	p, err := newPattern(env, g, t)
 	if err != nil {
 		return nil, err
 	}
-	l := &lookupOp{base: base{env: b.env}, in: in, mode: mode, p: p, f: newQuads(p)}
-	for i, v := range in.vars() {
+	l := &lookupOp{Base: run.Base{Env: env}, in: in, mode: mode, p: p, f: newQuads(p)}
+	for i, v := range in.Vars() {
 		if need.Has(v) {
-			l.names = append(l.names, v)
+			l.Names = append(l.Names, v)
 			l.keep = append(l.keep, i)
 		}
 	}
@@ -71,45 +60,45 @@ func (b *builder) lookup(in op, g algebra.GraphRef, t algebra.Triple, mode looku
 	// A graph variable that is bound is compared, no index starts with it.
 	l.graph = -1
 	if v := p.vars[posG]; v != "" {
-		l.graph = column(in.vars(), v)
+		l.graph = run.Column(in.Vars(), v)
 	}
 	for pos := posS; pos <= posO; pos++ {
 		v := p.vars[pos]
-		if v != "" && bound.Has(v) && column(in.vars(), v) >= 0 {
+		if v != "" && bound.Has(v) && run.Column(in.Vars(), v) >= 0 {
 			first = append(first, pos)
 			l.seek.keys = append(l.seek.keys, pos)
-			l.key = append(l.key, column(in.vars(), v))
+			l.key = append(l.key, run.Column(in.Vars(), v))
 		}
 	}
 	for pos := posS; pos <= posG; pos++ {
 		v := p.vars[pos]
-		if v == "" || slices.Contains(in.vars(), v) || !need.Has(v) || slices.Contains(l.names, v) {
+		if v == "" || slices.Contains(in.Vars(), v) || !need.Has(v) || slices.Contains(l.Names, v) {
 			continue
 		}
-		if mode == inner || mode == outer {
-			l.names = append(l.names, v)
+		if mode == run.Inner || mode == run.Outer {
+			l.Names = append(l.Names, v)
 			l.new = append(l.new, pos)
 		}
 	}
-	l.seek.env, l.seek.p, l.seek.o = b.env, p.fixed, orderFor(first)
-	l.node = planOf(modeNames[mode]+"LookupJoin", l.seek.o.String()+g.String()+" "+t.String(), est, in)
-	for _, v := range in.sorted() {
+	l.seek.env, l.seek.p, l.seek.o = env, p.fixed, orderFor(first)
+	l.Node = run.NewPlan(mode.Prefix()+"LookupJoin", l.seek.o.String()+g.String()+" "+t.String(), est, in)
+	for _, v := range in.Sorted() {
 		// Rows keep their order as long as the keys do.
-		if len(l.key) == 0 || in.vars()[l.key[0]] != in.sorted()[0] || !slices.Contains(l.names, v) {
+		if len(l.key) == 0 || in.Vars()[l.key[0]] != in.Sorted()[0] || !slices.Contains(l.Names, v) {
 			break
 		}
-		l.order = append(l.order, v)
+		l.Order = append(l.Order, v)
 	}
-	if len(l.order) > 1 {
-		l.order = l.order[:1] // equal first keys may be reordered by the others
+	if len(l.Order) > 1 {
+		l.Order = l.Order[:1] // equal first keys may be reordered by the others
 	}
-	l.out, l.chunk = newOut(len(l.names)), newOut(len(l.new))
-	return b.done(l), nil
+	l.out, l.chunk = run.NewOut(len(l.Names)), run.NewOut(len(l.new))
+	return l, nil
 }
 
-func (l *lookupOp) close() {
-	l.seek.close()
-	l.in.close()
+func (l *lookupOp) Close() {
+	l.seek.Close()
+	l.in.Close()
 }
 
 // sortKeys orders the rows of the batch by key.
@@ -162,13 +151,13 @@ func (l *lookupOp) keyOf(row int32) (k [4]kg.ID) {
 	return k
 }
 
-func (l *lookupOp) next() (*Batch, error) {
-	l.out.reset()
+func (l *lookupOp) Next() (*run.Batch, error) {
+	l.out.Reset()
 	l.mult = l.mult[:0]
 	for {
 		if l.b == nil {
 			var err error
-			if l.b, err = l.in.next(); err != nil {
+			if l.b, err = l.in.Next(); err != nil {
 				return nil, err
 			}
 			if l.b == nil {
@@ -177,7 +166,7 @@ func (l *lookupOp) next() (*Batch, error) {
 			l.sortKeys()
 			l.at, l.lo, l.hi, l.more = 0, 0, 0, false
 		}
-		for l.out.N < BatchRows {
+		for l.out.N < run.BatchRows {
 			ok, err := l.step()
 			if err != nil {
 				return nil, err
@@ -187,10 +176,10 @@ func (l *lookupOp) next() (*Batch, error) {
 				break
 			}
 		}
-		if l.out.N >= BatchRows {
+		if l.out.N >= run.BatchRows {
 			break
 		}
-		if err := l.env.Check(l.node.Op); err != nil {
+		if err := l.Env.Check(l.Node.Op); err != nil {
 			return nil, err
 		}
 	}
@@ -229,7 +218,7 @@ func (l *lookupOp) step() (bool, error) {
 	l.chunk.N = 0
 	missing := l.p.none
 	for c := range l.key {
-		missing = missing || Missing(l.cur[c])
+		missing = missing || run.Missing(l.cur[c])
 	}
 	if !missing {
 		if err := l.seek.seek(l.cur[:len(l.key)]); err != nil {
@@ -241,14 +230,14 @@ func (l *lookupOp) step() (bool, error) {
 		}
 	}
 	switch l.mode {
-	case inner:
+	case run.Inner:
 		if l.chunk.N > 0 {
 			l.row = l.lo
 		}
-	case outer:
+	case run.Outer:
 		l.row = l.lo // an empty chunk gives the row alone
-	case semi, anti:
-		if (l.chunk.N > 0) == (l.mode == semi) {
+	case run.Semi, run.Anti:
+		if (l.chunk.N > 0) == (l.mode == run.Semi) {
 			l.row = l.lo
 		}
 		l.chunk.N, l.more = 0, false
@@ -258,17 +247,17 @@ func (l *lookupOp) step() (bool, error) {
 
 // fill reads matches of the current key into the chunk.
 func (l *lookupOp) fill() error {
-	l.chunk.reset()
+	l.chunk.Reset()
 	l.weight = l.weight[:0]
 	l.more = false
 	plain := l.f.plain()
 	for steps := 0; ; steps++ {
-		if l.chunk.N == BatchRows {
+		if l.chunk.N == run.BatchRows {
 			l.more = true
 			return nil
 		}
 		if steps&4095 == 4095 {
-			if err := l.env.Check(l.node.Op); err != nil {
+			if err := l.Env.Check(l.Node.Op); err != nil {
 				return err
 			}
 		}
@@ -301,7 +290,7 @@ func (l *lookupOp) fill() error {
 		}
 		l.weight = append(l.weight, 1)
 		l.chunk.N++
-		if l.mode == semi || l.mode == anti {
+		if l.mode == run.Semi || l.mode == run.Anti {
 			return nil
 		}
 	}
@@ -310,15 +299,15 @@ func (l *lookupOp) fill() error {
 // emit joins a row with the chunk.
 func (l *lookupOp) emit(row int) {
 	n := l.chunk.N
-	m := l.b.mult(row)
+	m := l.b.Times(row)
 	if n == 0 { // outer, semi or anti
 		for c, col := range l.keep {
 			l.out.Cols[c] = append(l.out.Cols[c], l.b.Cols[col][row])
 		}
-		for c := len(l.keep); c < len(l.names); c++ {
+		for c := len(l.keep); c < len(l.Names); c++ {
 			l.out.Cols[c] = append(l.out.Cols[c], kg.Any)
 		}
-		l.out.weigh(&l.mult, m)
+		l.out.Weigh(&l.mult, m)
 		l.out.N++
 		return
 	}
@@ -334,8 +323,8 @@ func (l *lookupOp) emit(row int) {
 		l.out.Cols[at] = append(l.out.Cols[at], l.chunk.Cols[c][:n]...)
 	}
 	for i := range n {
-		if w := m * l.weight[i]; w != 1 || l.out.weighted {
-			l.out.weigh(&l.mult, w)
+		if w := m * l.weight[i]; w != 1 || l.out.Weighted {
+			l.out.Weigh(&l.mult, w)
 		}
 		l.out.N++
 	}

@@ -1,4 +1,4 @@
-package exec
+package rows
 
 import (
 	"slices"
@@ -6,20 +6,21 @@ import (
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/sparql/algebra"
 	"github.com/quaestor-kg/quaestor/sparql/exec/idtable"
+	"github.com/quaestor-kg/quaestor/sparql/exec/run"
 	"github.com/quaestor-kg/quaestor/sparql/expr"
 )
 
-// pairs finds candidates for a join: rows of the right side that may go with
+// Pairs finds candidates for a join: rows of the right side that may go with
 // rows of the current left batch.
-type pairs interface {
+type Pairs interface {
 	// start begins with a new left batch.
-	start(b *Batch) error
+	start(b *run.Batch) error
 	// next appends candidates, at least one unless there are no more: the left
 	// row of each, and the right columns.
 	next(c *candidates) error
 	rightVars() []string
-	plan() *Plan
-	close()
+	Plan() *run.Plan
+	Close()
 }
 
 // candidates are pairs of a left row and a right row.
@@ -29,7 +30,7 @@ type candidates struct {
 	mult []int64   // how often the right row counts
 }
 
-func (c *candidates) reset() {
+func (c *candidates) Reset() {
 	c.left, c.mult = c.left[:0], c.mult[:0]
 	for i := range c.cols {
 		c.cols[i] = c.cols[i][:0]
@@ -39,10 +40,10 @@ func (c *candidates) reset() {
 // joinOp joins its left input with pairs. Shared variables that pairs did not
 // compare, because one side may leave them unbound, are compared here.
 type joinOp struct {
-	base
-	left  op
-	right pairs
-	mode  lookupMode
+	run.Base
+	left  run.Op
+	right Pairs
+	mode  run.Mode
 	minus bool // anti; only pairs that share a bound variable count
 
 	keep   []int    // left columns handed on
@@ -50,89 +51,102 @@ type joinOp struct {
 	fill   [][2]int // output column, right column: bound by the right if the left left it open
 	check  [][2]int // left column, right column: must agree where both are bound
 	shared [][2]int // for minus: all shared variables
-	cond   *condition
-	merged Batch // columns for cond: left, then new right ones
+	cond   *Condition
+	merged run.Batch // columns for cond: left, then new right ones
 	mcols  [][2]int
 
-	b       *Batch
+	b       *run.Batch
 	matched []bool
 	c       candidates
 	ended   bool
 	tail    int // next unmatched row to hand on
-	out     out
+	out     run.Out
 	mult    []int64
 }
 
-// joined makes a join of left with pairs; known are the shared variables that
-// the pairs agree on already.
-func (b *builder) joined(name string, left op, right pairs, mode lookupMode, conds []algebra.Expr, known []string, est float64, need algebra.Set) (*joinOp, error) {
-	j := &joinOp{base: base{env: b.env}, left: left, right: right, mode: mode}
-	j.node = planOf(modeNames[mode]+name, "", est, left)
-	if p := right.plan(); p != nil {
-		j.node.Children = append(j.node.Children, p)
+// JoinSpec describes a join of a left input with pairs.
+type JoinSpec struct {
+	Name, Detail string
+	Mode         run.Mode
+	Minus        bool // Anti; only pairs that share a bound variable count
+	// Known are the shared variables that the pairs agree on already.
+	Known []string
+	// Compile makes the condition for the merged columns; nil if there is none.
+	Compile func(names []string) (*Condition, error)
+	Est     float64
+	Need    algebra.Set // variables that get columns
+}
+
+// Join joins left with pairs.
+func Join(env *run.Env, left run.Op, right Pairs, spec JoinSpec) (run.Op, error) {
+	j := &joinOp{Base: run.Base{Env: env}, left: left, right: right, mode: spec.Mode, minus: spec.Minus}
+	j.Node = run.NewPlan(spec.Mode.Prefix()+spec.Name, spec.Detail, spec.Est, left)
+	if p := right.Plan(); p != nil {
+		j.Node.Children = append(j.Node.Children, p)
 	}
-	lv, rv := left.vars(), right.rightVars()
+	need, known, mode := spec.Need, spec.Known, spec.Mode
+	lv, rv := left.Vars(), right.rightVars()
 	for i, v := range lv {
 		if need.Has(v) {
-			j.names = append(j.names, v)
+			j.Names = append(j.Names, v)
 			j.keep = append(j.keep, i)
 		}
 	}
 	var mnames []string
 	for i, v := range lv {
 		mnames = append(mnames, v)
-		j.mcols = append(j.mcols, [2]int{i, column(rv, v)})
+		j.mcols = append(j.mcols, [2]int{i, run.Column(rv, v)})
 	}
 	for i, v := range rv {
-		l := column(lv, v)
+		l := run.Column(lv, v)
 		if l >= 0 {
 			j.shared = append(j.shared, [2]int{l, i})
 			if slices.Contains(known, v) {
 				continue
 			}
 			j.check = append(j.check, [2]int{l, i})
-			if at := column(j.names, v); at >= 0 && mode <= outer {
+			if at := run.Column(j.Names, v); at >= 0 && mode <= run.Outer {
 				j.fill = append(j.fill, [2]int{at, i})
 			}
 			continue
 		}
 		mnames = append(mnames, v)
 		j.mcols = append(j.mcols, [2]int{-1, i})
-		if need.Has(v) && mode <= outer {
-			j.names = append(j.names, v)
+		if need.Has(v) && mode <= run.Outer {
+			j.Names = append(j.Names, v)
 			j.take = append(j.take, i)
 		}
 	}
-	if len(conds) > 0 {
+	if spec.Compile != nil {
 		var err error
-		if j.cond, err = b.condition(conds, mnames); err != nil {
+		if j.cond, err = spec.Compile(mnames); err != nil {
 			return nil, err
 		}
 		j.merged.Cols = make([][]kg.ID, len(mnames))
 	}
-	for _, v := range left.sorted() {
-		if !slices.Contains(j.names, v) || mode == outer || len(j.check) > 0 {
+	for _, v := range left.Sorted() {
+		if !slices.Contains(j.Names, v) || mode == run.Outer || len(j.check) > 0 {
 			break
 		}
-		j.order = append(j.order, v)
+		j.Order = append(j.Order, v)
 	}
 	j.c.cols = make([][]kg.ID, len(rv))
-	j.out = newOut(len(j.names))
+	j.out = run.NewOut(len(j.Names))
 	return j, nil
 }
 
-func (j *joinOp) close() {
-	j.left.close()
-	j.right.close()
-	j.release()
+func (j *joinOp) Close() {
+	j.left.Close()
+	j.right.Close()
+	j.Release()
 }
 
-func (j *joinOp) next() (*Batch, error) {
-	j.out.reset()
+func (j *joinOp) Next() (*run.Batch, error) {
+	j.out.Reset()
 	j.mult = j.mult[:0]
-	for j.out.N < BatchRows {
+	for j.out.N < run.BatchRows {
 		if j.b == nil {
-			b, err := j.left.next()
+			b, err := j.left.Next()
 			if err != nil {
 				return nil, err
 			}
@@ -146,11 +160,11 @@ func (j *joinOp) next() (*Batch, error) {
 				return nil, err
 			}
 		}
-		if err := j.env.Check(j.node.Op); err != nil {
+		if err := j.Env.Check(j.Node.Op); err != nil {
 			return nil, err
 		}
 		if !j.ended {
-			j.c.reset()
+			j.c.Reset()
 			if err := j.right.next(&j.c); err != nil {
 				return nil, err
 			}
@@ -163,11 +177,11 @@ func (j *joinOp) next() (*Batch, error) {
 			}
 			continue
 		}
-		if j.mode != inner {
-			for j.tail < j.b.N && j.out.N < BatchRows {
+		if j.mode != run.Inner {
+			for j.tail < j.b.N && j.out.N < run.BatchRows {
 				i := j.tail
 				j.tail++
-				if j.matched[i] == (j.mode == semi) {
+				if j.matched[i] == (j.mode == run.Semi) {
 					j.alone(i)
 				}
 			}
@@ -239,12 +253,12 @@ func (j *joinOp) accept() error {
 		}
 		j.cut(n)
 	}
-	if j.mode != inner {
+	if j.mode != run.Inner {
 		for _, l := range j.c.left {
 			j.matched[l] = true
 		}
 	}
-	if j.mode <= outer {
+	if j.mode <= run.Outer {
 		j.emit()
 	}
 	return nil
@@ -294,16 +308,16 @@ func (j *joinOp) emit() {
 			}
 		}
 	}
-	if j.b.Mult == nil && len(j.c.mult) == 0 && !j.out.weighted {
+	if j.b.Mult == nil && len(j.c.mult) == 0 && !j.out.Weighted {
 		j.out.N += len(j.c.left)
 		return
 	}
 	for i, l := range j.c.left {
-		m := j.b.mult(int(l))
+		m := j.b.Times(int(l))
 		if len(j.c.mult) > 0 {
 			m *= j.c.mult[i]
 		}
-		j.out.weigh(&j.mult, m)
+		j.out.Weigh(&j.mult, m)
 		j.out.N++
 	}
 }
@@ -313,54 +327,60 @@ func (j *joinOp) alone(i int) {
 	for c, col := range j.keep {
 		j.out.Cols[c] = append(j.out.Cols[c], j.b.Cols[col][i])
 	}
-	for c := len(j.keep); c < len(j.names); c++ {
+	for c := len(j.keep); c < len(j.Names); c++ {
 		j.out.Cols[c] = append(j.out.Cols[c], kg.Any)
 	}
-	j.out.weigh(&j.mult, j.b.mult(i))
+	j.out.Weigh(&j.mult, j.b.Times(i))
 	j.out.N++
 }
 
 // hashPairs holds the right side in a table.
 type hashPairs struct {
-	base
-	in    op
+	run.Base
+	in    run.Op
 	keys  []int // right columns
 	lkeys []int // left columns
 	built bool
 	table *idtable.Table
 	head  []int32 // per key: first row, -1 for none
 	link  []int32 // per row: next row with the key
-	rows  Batch
+	rows  run.Batch
 	n     int
 	key   []kg.ID
 
-	b   *Batch
+	b   *run.Batch
 	row int
 	at  int32
 }
 
-func (h *hashPairs) rightVars() []string { return h.in.vars() }
-func (h *hashPairs) close() {
-	h.in.close()
-	h.release()
+// Hash returns pairs from a table of in; keys are the columns of in that must
+// equal the left columns in leftKeys.
+func Hash(env *run.Env, name string, in run.Op, keys, leftKeys []int) Pairs {
+	return &hashPairs{Base: run.Base{Env: env, Node: run.NewPlan(name, "", -1)}, in: in, keys: keys, lkeys: leftKeys}
 }
 
-func (h *hashPairs) plan() *Plan { return h.in.plan() }
+func (h *hashPairs) rightVars() []string { return h.in.Vars() }
+func (h *hashPairs) Close() {
+	h.in.Close()
+	h.Release()
+}
+
+func (h *hashPairs) Plan() *run.Plan { return h.in.Plan() }
 
 func (h *hashPairs) build() error {
 	h.built = true
 	h.table = idtable.New(len(h.keys))
-	h.rows.Cols = make([][]kg.ID, len(h.in.vars()))
+	h.rows.Cols = make([][]kg.ID, len(h.in.Vars()))
 	h.key = make([]kg.ID, len(h.keys))
 	for {
-		b, err := h.in.next()
+		b, err := h.in.Next()
 		if err != nil {
 			return err
 		}
 		if b == nil {
 			break
 		}
-		if err := h.env.Check(h.node.Op); err != nil {
+		if err := h.Env.Check(h.Node.Op); err != nil {
 			return err
 		}
 		if b.Mult != nil && h.rows.Mult == nil {
@@ -374,7 +394,7 @@ func (h *hashPairs) build() error {
 		}
 		for i := range b.N {
 			if h.rows.Mult != nil {
-				h.rows.Mult = append(h.rows.Mult, b.mult(i))
+				h.rows.Mult = append(h.rows.Mult, b.Times(i))
 			}
 			var k int
 			if len(h.keys) == 1 {
@@ -393,14 +413,14 @@ func (h *hashPairs) build() error {
 			h.n++
 		}
 		held := h.table.Bytes() + int64(cap(h.head)+cap(h.link))*4 + int64(h.n)*int64(len(h.rows.Cols))*8 + int64(len(h.rows.Mult))*8
-		if err := h.hold(held); err != nil {
+		if err := h.Hold(held); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (h *hashPairs) start(b *Batch) error {
+func (h *hashPairs) start(b *run.Batch) error {
 	if !h.built {
 		if err := h.build(); err != nil {
 			return err
@@ -412,7 +432,7 @@ func (h *hashPairs) start(b *Batch) error {
 
 func (h *hashPairs) next(c *candidates) error {
 	steps := 0
-	for len(c.left) < BatchRows {
+	for len(c.left) < run.BatchRows {
 		if h.at < 0 {
 			h.row++
 			if h.row >= h.b.N {
@@ -431,7 +451,7 @@ func (h *hashPairs) next(c *candidates) error {
 			c.mult = append(c.mult, h.rows.Mult[i])
 		}
 		if steps++; steps&4095 == 0 {
-			if err := h.env.Check(h.node.Op); err != nil {
+			if err := h.Env.Check(h.Node.Op); err != nil {
 				return err
 			}
 		}
@@ -459,20 +479,31 @@ func (h *hashPairs) find(row int) int32 {
 	return h.head[k]
 }
 
-// seedOp hands the current left batch of a seeded join to the right side.
-type seedOp struct {
-	base
+// Seed hands the current left batch of a seeded join to the right side.
+type Seed struct {
+	run.Base
 	cols []int // columns of the left batch
-	b    *Batch
-	out  Batch
+	b    *run.Batch
+	out  run.Batch
 	rows []kg.ID
 }
 
-// rowVar is the hidden column that tells which left row a seeded row is from.
-const rowVar = "#row"
+// RowVar is the hidden column that tells which left row a seeded row is from.
+const RowVar = "#row"
 
-func (s *seedOp) close() {}
-func (s *seedOp) next() (*Batch, error) {
+// NewSeed returns the seed for some columns of the left input.
+func NewSeed(env *run.Env, detail string, vars []string, cols []int) *Seed {
+	s := &Seed{cols: cols}
+	s.Env, s.Node = env, run.NewPlan("Seed", detail, -1)
+	s.Names = append(append(s.Names, vars...), RowVar)
+	return s
+}
+
+// Close is part of run.Op.
+func (s *Seed) Close() {}
+
+// Next is part of run.Op.
+func (s *Seed) Next() (*run.Batch, error) {
 	b := s.b
 	s.b = nil
 	if b == nil || b.N == 0 {
@@ -493,23 +524,37 @@ func (s *seedOp) next() (*Batch, error) {
 
 // seededPairs runs the right side on every left batch.
 type seededPairs struct {
-	seed *seedOp
-	in   op
+	seed *Seed
+	in   run.Op
 	row  int // column of the row number
 	vars []string
 	cols []int
 }
 
+// Seeded returns pairs made by running in, which begins with the seed, on every
+// left batch.
+func Seeded(seed *Seed, in run.Op) Pairs {
+	p := &seededPairs{seed: seed, in: in, row: run.Column(in.Vars(), RowVar)}
+	for i, v := range in.Vars() {
+		// Seeded variables are the left row's own.
+		if v != RowVar && !slices.Contains(seed.Names, v) {
+			p.vars = append(p.vars, v)
+			p.cols = append(p.cols, i)
+		}
+	}
+	return p
+}
+
 func (s *seededPairs) rightVars() []string { return s.vars }
-func (s *seededPairs) close()              { s.in.close() }
-func (s *seededPairs) plan() *Plan         { return s.in.plan() }
-func (s *seededPairs) start(b *Batch) error {
+func (s *seededPairs) Close()              { s.in.Close() }
+func (s *seededPairs) Plan() *run.Plan     { return s.in.Plan() }
+func (s *seededPairs) start(b *run.Batch) error {
 	s.seed.b = b
 	return nil
 }
 
 func (s *seededPairs) next(c *candidates) error {
-	b, err := s.in.next()
+	b, err := s.in.Next()
 	if err != nil || b == nil {
 		return err
 	}
@@ -525,33 +570,29 @@ func (s *seededPairs) next(c *candidates) error {
 	return nil
 }
 
-// condition is a conjunction compiled for the columns of a batch.
-type condition struct {
-	env   *Env
-	tests []expr.Eval
-	ctx   *expr.Ctx
+// Condition is a conjunction compiled for the columns of a batch.
+type Condition struct {
+	Tests []expr.Eval
+	Ctx   *expr.Ctx
+	Fetch *Prefetch
 	keep  []bool
-	fetch *prefetch
 }
 
-func (c *condition) eval(b *Batch) ([]bool, error) {
+func (c *Condition) eval(b *run.Batch) ([]bool, error) {
 	c.keep = c.keep[:0]
-	if err := c.fetch.load(b); err != nil {
+	if err := c.Fetch.load(b); err != nil {
 		return nil, err
 	}
-	c.ctx.Cols = b.Cols
+	c.Ctx.Cols = b.Cols
 	for i := range b.N {
-		c.ctx.Row = i
+		c.Ctx.Row = i
 		ok := true
-		for _, t := range c.tests {
-			if ok = expr.Truth(t, c.ctx); !ok {
+		for _, t := range c.Tests {
+			if ok = expr.Truth(t, c.Ctx); !ok {
 				break
 			}
 		}
 		c.keep = append(c.keep, ok)
 	}
-	if c.ctx.Fail != nil {
-		return nil, c.ctx.Fail
-	}
-	return c.keep, nil
+	return c.keep, c.Ctx.Fail
 }

@@ -1,53 +1,78 @@
-package exec
+package rows
 
 import (
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/sparql/algebra"
 	"github.com/quaestor-kg/quaestor/sparql/exec/idtable"
+	"github.com/quaestor-kg/quaestor/sparql/exec/run"
 	"github.com/quaestor-kg/quaestor/sparql/expr"
 )
 
 // groupOp groups rows by ids and computes aggregates.
 type groupOp struct {
-	base
-	in     op
+	run.Base
+	in     run.Op
 	keys   []int // input columns
-	aggs   []*aggregate
+	aggs   []*Aggregate
 	ctx    *expr.Ctx
-	fetch  *prefetch
+	fetch  *Prefetch
 	table  *idtable.Table
 	groups []int32 // group of each row of the batch
 	key    []kg.ID
 	done   bool
 	at     int
-	out    out
+	out    run.Out
 }
 
-// aggregate is one aggregate over all groups.
-type aggregate struct {
-	spec algebra.Agg
-	col  int       // column of a plain variable, or -1
-	eval expr.Eval // other arguments
-	star bool
+// Aggregate is one aggregate over all groups.
+type Aggregate struct {
+	Spec algebra.Agg
+	Col  int       // column of a plain variable, or -1
+	Eval expr.Eval // other arguments
+	// Sorted: the values of a group that are equal follow each other.
+	Sorted bool
+	Cols   []int // COUNT(DISTINCT *): the columns that make a solution
 
 	counts []int64            // COUNT
 	sums   []expr.Summer      // SUM and AVG
 	accs   []expr.Accumulator // the rest
 
-	seen   *idtable.Table // DISTINCT: group and value
-	sorted bool           // DISTINCT: equal values of a group follow each other
-	last   [2]kg.ID
-	any    bool
-	cols   []int // COUNT(DISTINCT *): all columns
-	key    []kg.ID
+	seen *idtable.Table // DISTINCT: group and value
+	last [2]kg.ID
+	any  bool
+	key  []kg.ID
 }
 
-func (g *groupOp) close() {
-	g.in.close()
-	g.release()
+func (a *Aggregate) star() bool { return a.Spec.Arg == nil }
+
+// Group groups rows by the given columns, whose variables come first in the
+// output; aggregates follow.
+func Group(env *run.Env, detail string, in run.Op, keys []string, aggs []*Aggregate, ctx *expr.Ctx, fetch *Prefetch) run.Op {
+	g := &groupOp{Base: run.Base{Env: env, Node: run.NewPlan("Group", detail, -1, in)}, in: in, aggs: aggs, ctx: ctx, fetch: fetch}
+	g.table, g.key = idtable.New(len(keys)), make([]kg.ID, len(keys))
+	for _, k := range keys {
+		g.Names = append(g.Names, k)
+		g.keys = append(g.keys, run.Column(in.Vars(), k))
+	}
+	for _, a := range aggs {
+		g.Names = append(g.Names, a.Spec.Var)
+		if a.Spec.Distinct {
+			a.seen = idtable.New(2)
+			if a.star() {
+				a.seen = idtable.New(1 + len(a.Cols))
+			}
+		}
+	}
+	g.out = run.NewOut(len(g.Names))
+	return g
 }
 
-func (g *groupOp) next() (*Batch, error) {
+func (g *groupOp) Close() {
+	g.in.Close()
+	g.Release()
+}
+
+func (g *groupOp) Next() (*run.Batch, error) {
 	if !g.done {
 		if err := g.run(); err != nil {
 			return nil, err
@@ -58,8 +83,8 @@ func (g *groupOp) next() (*Batch, error) {
 	if len(g.keys) == 0 {
 		n = 1 // also over no rows
 	}
-	g.out.reset()
-	for ; g.at < n && g.out.N < BatchRows; g.at++ {
+	g.out.Reset()
+	for ; g.at < n && g.out.N < run.BatchRows; g.at++ {
 		if len(g.keys) > 0 {
 			for c, id := range g.table.Key(g.at) {
 				g.out.Cols[c] = append(g.out.Cols[c], id)
@@ -82,14 +107,14 @@ func (g *groupOp) next() (*Batch, error) {
 
 func (g *groupOp) run() error {
 	for {
-		b, err := g.in.next()
+		b, err := g.in.Next()
 		if err != nil {
 			return err
 		}
 		if b == nil {
 			return nil
 		}
-		if err := g.env.Check("Group"); err != nil {
+		if err := g.Env.Check("Group"); err != nil {
 			return err
 		}
 		g.assign(b)
@@ -105,14 +130,14 @@ func (g *groupOp) run() error {
 			}
 			held += a.bytes()
 		}
-		if err := g.hold(held); err != nil {
+		if err := g.Hold(held); err != nil {
 			return err
 		}
 	}
 }
 
 // assign finds the group of every row.
-func (g *groupOp) assign(b *Batch) {
+func (g *groupOp) assign(b *run.Batch) {
 	g.groups = g.groups[:0]
 	switch len(g.keys) {
 	case 0:
@@ -140,24 +165,24 @@ func (g *groupOp) assign(b *Batch) {
 	}
 }
 
-func (a *aggregate) grow(n int) {
-	switch a.spec.Name {
+func (a *Aggregate) grow(n int) {
+	switch a.Spec.Name {
 	case "COUNT":
 		for len(a.counts) < n {
 			a.counts = append(a.counts, 0)
 		}
 	case "SUM", "AVG":
 		for len(a.sums) < n {
-			a.sums = append(a.sums, expr.Summer{Avg: a.spec.Name == "AVG"})
+			a.sums = append(a.sums, expr.Summer{Avg: a.Spec.Name == "AVG"})
 		}
 	default:
 		for len(a.accs) < n {
-			a.accs = append(a.accs, expr.NewAccumulator(a.spec.Name, a.spec.Separator))
+			a.accs = append(a.accs, expr.NewAccumulator(a.Spec.Name, a.Spec.Separator))
 		}
 	}
 }
 
-func (a *aggregate) bytes() int64 {
+func (a *Aggregate) bytes() int64 {
 	n := int64(cap(a.counts))*8 + int64(cap(a.sums))*96
 	if a.seen != nil {
 		n += a.seen.Bytes()
@@ -171,11 +196,11 @@ func (a *aggregate) bytes() int64 {
 	return n
 }
 
-func (a *aggregate) add(g *groupOp, b *Batch) error {
-	if a.spec.Name == "COUNT" && !a.spec.Distinct && (a.star || a.col >= 0) {
+func (a *Aggregate) add(g *groupOp, b *run.Batch) error {
+	if a.Spec.Name == "COUNT" && !a.Spec.Distinct && (a.star() || a.Col >= 0) {
 		for i, at := range g.groups {
-			if a.star || b.Cols[a.col][i] != kg.Any {
-				a.counts[at] += b.mult(i)
+			if a.star() || b.Cols[a.Col][i] != kg.Any {
+				a.counts[at] += b.Times(i)
 			}
 		}
 		return nil
@@ -183,10 +208,10 @@ func (a *aggregate) add(g *groupOp, b *Batch) error {
 	g.ctx.Cols = b.Cols
 	for i, at := range g.groups {
 		g.ctx.Row = i
-		m := b.mult(i)
-		if a.star { // COUNT(DISTINCT *)
+		m := b.Times(i)
+		if a.star() { // COUNT(DISTINCT *)
 			a.key = append(a.key[:0], kg.ID(at))
-			for _, c := range a.cols {
+			for _, c := range a.Cols {
 				a.key = append(a.key, b.Cols[c][i])
 			}
 			if _, added := a.seen.Insert(a.key); added {
@@ -195,18 +220,18 @@ func (a *aggregate) add(g *groupOp, b *Batch) error {
 			continue
 		}
 		var v expr.Value
-		if a.col >= 0 {
-			v = expr.FromID(b.Cols[a.col][i])
+		if a.Col >= 0 {
+			v = expr.FromID(b.Cols[a.Col][i])
 		} else {
-			v = a.eval(g.ctx)
+			v = a.Eval(g.ctx)
 		}
-		if a.spec.Distinct {
+		if a.Spec.Distinct {
 			if !a.fresh(kg.ID(at), g.ctx.ID(v)) {
 				continue
 			}
 			m = 1
 		}
-		switch a.spec.Name {
+		switch a.Spec.Name {
 		case "COUNT":
 			if v.K != expr.Err {
 				a.counts[at] += m
@@ -221,8 +246,8 @@ func (a *aggregate) add(g *groupOp, b *Batch) error {
 }
 
 // fresh reports whether a group meets a value for the first time.
-func (a *aggregate) fresh(group, id kg.ID) bool {
-	if a.sorted {
+func (a *Aggregate) fresh(group, id kg.ID) bool {
+	if a.Sorted {
 		same := a.any && a.last == [2]kg.ID{group, id}
 		a.any, a.last = true, [2]kg.ID{group, id}
 		return !same
@@ -232,9 +257,9 @@ func (a *aggregate) fresh(group, id kg.ID) bool {
 	return added
 }
 
-func (a *aggregate) result(group int, c *expr.Ctx) expr.Value {
+func (a *Aggregate) result(group int, c *expr.Ctx) expr.Value {
 	a.grow(group + 1)
-	switch a.spec.Name {
+	switch a.Spec.Name {
 	case "COUNT":
 		return expr.Integer(a.counts[group])
 	case "SUM", "AVG":

@@ -1,0 +1,3 @@
+// Package access holds the operators that read quads: scans, joins through an
+// index, multiway joins and paths.
+package access
