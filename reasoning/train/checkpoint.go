@@ -171,7 +171,8 @@ func (t *trainer) export(w *model.Weights[float32], path string) error {
 	set("general.description", t.Note)
 	set("general.file_type", uint32(1)) // mostly F16
 	set("llama.block_count", uint32(c.Layers))
-	set("llama.context_length", uint32(c.Context))
+	// Readers count all nodes of a trie of candidates, not its depth, as context.
+	set("llama.context_length", uint32(max(c.Context, 2048)))
 	set("llama.embedding_length", uint32(c.Dim))
 	set("llama.feed_forward_length", uint32(c.FFN))
 	set("llama.attention.head_count", uint32(c.Heads))

@@ -26,7 +26,10 @@ import (
 // Config says what to train, on what, and for how long.
 type Config struct {
 	Data []string `json:"data"` // files of rows
-	Dir  string   `json:"dir"`  // checkpoints and the finished model
+	// Start is a finished model to go on from, with its tokenizer and sizes;
+	// empty begins with random weights.
+	Start string `json:"start,omitempty"`
+	Dir   string `json:"dir"` // checkpoints and the finished model
 
 	Pieces int          `json:"pieces"` // of the tokenizer
 	Model  model.Config `json:"model"`  // Vocab is set from the tokenizer
@@ -168,6 +171,7 @@ type trainer struct {
 	rows []row // shuffled per pass
 	held []row
 	tok  encoder
+	from *model.Weights[float32] // of Config.Start
 	w    *model.Weights[float32]
 	best *model.Weights[float32] // lowest loss on held rows
 	opt  *optim.AdamW
@@ -191,6 +195,11 @@ func (t *trainer) prepare() error {
 	if err := t.load(); err != nil {
 		return err
 	}
+	if t.from != nil {
+		context := t.Model.Context
+		t.Model = t.from.Config
+		t.Model.Context = context
+	}
 	t.Model.Vocab = t.tok.Size()
 	if err := t.Model.Validate(); err != nil {
 		return err
@@ -201,6 +210,10 @@ func (t *trainer) prepare() error {
 	}
 	t.w = model.NewWeights[float32](t.Model)
 	t.w.Init(t.Seed)
+	if t.from != nil {
+		copy(t.w.Flat, t.from.Flat)
+		t.from = nil
+	}
 	var err error
 	if t.opt, err = optim.New(t.Optim, len(t.w.Flat)); err != nil {
 		return err

@@ -99,12 +99,10 @@ func (t *trainer) load() error {
 	if len(all) == 0 {
 		return fmt.Errorf("train: no rows in %v", t.Data)
 	}
-	bpe, err := token.Train(texts(all), t.Pieces, token.GPT2, []string{endMark})
+	bpe, err := t.tokenizer(all)
 	if err != nil {
-		return fmt.Errorf("train: tokenizer: %w", err)
+		return err
 	}
-	bpe.Eos, _ = bpe.Find(endMark)
-	bpe.Bos = -1
 	t.tok = encoder{bpe, map[string][]int32{}}
 	var candidates [][]int32
 	for i := range all {
@@ -133,6 +131,26 @@ func (t *trainer) load() error {
 		return fmt.Errorf("train: none of the %d rows is left to train on: lower the held share %g", len(all), t.Held)
 	}
 	return nil
+}
+
+// tokenizer learns a tokenizer from the rows, or takes that of the model the
+// run goes on from.
+func (t *trainer) tokenizer(rows []corpus.Row) (*token.BPE, error) {
+	if t.Start != "" {
+		w, bpe, err := Open(t.Start)
+		if err != nil {
+			return nil, fmt.Errorf("train: start: %w", err)
+		}
+		t.from = w
+		return bpe, nil
+	}
+	bpe, err := token.Train(texts(rows), t.Pieces, token.GPT2, []string{endMark})
+	if err != nil {
+		return nil, fmt.Errorf("train: tokenizer: %w", err)
+	}
+	bpe.Eos, _ = bpe.Find(endMark)
+	bpe.Bos = -1
+	return bpe, nil
 }
 
 // texts yields what the tokenizer is learned from: prompts, right queries and a

@@ -43,12 +43,13 @@ type asker struct {
 	walk constrain.Walk
 	text string // noun phrase for the current set
 	many string // plural noun for the current set, "things" if there is none
+	cls  int    // class of that noun in the graph, -1 if it is none
 	last constrain.Set
 }
 
 // ask tries to make a task of a shape.
 func (w *world) ask(r *rand.Rand, shape int) (*task, bool) {
-	a := &asker{speaker: &speaker{r, w}, r: r, t: &task{g: w.g, source: w.source, shape: shapes[shape].name}, many: "things"}
+	a := &asker{speaker: &speaker{r, w}, r: r, t: &task{g: w.g, source: w.source, shape: shapes[shape].name}, many: "things", cls: -1}
 	if !shapes[shape].make(a) {
 		return nil, false
 	}
@@ -150,7 +151,7 @@ func (a *asker) step(rd constrain.RD, final bool) bool {
 	}
 	a.t.query = a.t.query.With(constrain.Op{Kind: constrain.Edge, Step: st})
 	if !st.Inverse {
-		a.many = "things"
+		a.many, a.cls = "things", -1
 		if final {
 			a.t.question = a.forwardQ(st.Rel, inner)
 		} else {
@@ -166,7 +167,12 @@ func (a *asker) step(rd constrain.RD, final bool) bool {
 	if edge >= 0 && cls < 0 && len(a.w.edges[edge].subjects) > 0 {
 		many = a.anyNoun(edge)
 	}
-	a.many = many
+	a.many, a.cls = many, cls
+	if all && cls >= 0 && a.r.IntN(2) == 0 {
+		// The noun names a class. Saying so in the query changes nothing here, but
+		// where two relations fit the words it finds the one with such subjects.
+		a.t.query = a.t.query.With(constrain.Op{Kind: constrain.Type, Class: g.Classes()[cls].Name})
+	}
 	if !all {
 		// The noun narrows the set, so the query has to.
 		if op := (constrain.Op{Kind: constrain.Type, Class: g.Classes()[cls].Name}); a.r.IntN(4) > 0 {
@@ -183,7 +189,7 @@ func (a *asker) step(rd constrain.RD, final bool) bool {
 			}
 		} else {
 			many = a.one("things", "ones", "everything")
-			a.many = many
+			a.many, a.cls = many, -1
 		}
 	}
 	if final {
@@ -251,7 +257,7 @@ func (a *asker) share(more bool) bool {
 	if !ok || !a.step(rd, false) || !a.step(rd^1, false) {
 		return false
 	}
-	if len(a.t.query.Ops) != 2 {
+	if n := a.t.query.Edges(); n != 2 {
 		return false
 	}
 	rel := a.w.g.Relations()[rd/2].Name
@@ -336,6 +342,16 @@ func (a *asker) intersection() bool {
 	p1 := a.inverse(st.Rel, first)
 	and := a.one(" and ", " and also ", " that are also ", " but also ", " and at the same time ", " ")
 	a.t.question = a.which(many, p1+and+p2)
+	// With a class to start from, both phrases are conditions.
+	if op := a.t.query.Ops; len(op) == 3 && op[1].Kind == constrain.Type && a.r.IntN(3) == 0 {
+		to := a.t.query.Start
+		both := constrain.Pipeline{Class: op[1].Class, Ops: []constrain.Op{
+			{Kind: constrain.With, Steps: []constrain.Step{{Rel: st.Rel}}, To: &to}, op[2],
+		}}
+		if _, err := g.Begin(both); err == nil {
+			a.t.query = both
+		}
+	}
 	if a.r.IntN(6) == 0 { // the second phrase first
 		a.t.question = a.which(many, p2+" and "+p1)
 	}
@@ -397,6 +413,7 @@ func (a *asker) count() bool {
 			break
 		}
 	}
+	a.turn()
 	return true
 }
 
@@ -459,7 +476,32 @@ func (a *asker) base() (phrase string, ok bool) {
 	if !ok || !a.step(rd, false) || len(a.walk.Set) < 2 {
 		return "", false
 	}
-	return a.inverse(a.t.query.Ops[0].Step.Rel, inner), true
+	rel := a.t.query.Ops[0].Step.Rel
+	a.turn()
+	return a.inverse(rel, inner), true
+}
+
+// turn writes "[x] < rel" as "{class} | > rel [x]" four times in ten: people
+// who name a class think of it as the start.
+func (a *asker) turn() {
+	q := a.t.query
+	if a.cls < 0 || q.Class != "" || len(q.Ops) == 0 || len(q.Ops) > 2 || a.r.IntN(10) >= 4 {
+		return
+	}
+	if len(q.Ops) == 2 && q.Ops[1].Kind != constrain.Type || q.Ops[0].Kind != constrain.Edge || !q.Ops[0].Step.Inverse {
+		return
+	}
+	to := q.Start
+	turned := constrain.Pipeline{Class: a.w.g.Classes()[a.cls].Name, Ops: []constrain.Op{{
+		Kind: constrain.With, Steps: []constrain.Step{{Rel: q.Ops[0].Step.Rel}}, To: &to,
+	}}, End: q.End}
+	w, err := a.w.g.Begin(turned)
+	if err == nil {
+		w, err = a.w.g.Then(w, turned.Ops[0])
+	}
+	if err == nil && len(w.Set) == len(a.walk.Set) {
+		a.walk, a.t.query = w, turned
+	}
 }
 
 // valueHere picks an attribute of the current set.

@@ -284,23 +284,6 @@ func bytes32(x []int32) []byte {
 	return b
 }
 
-func TestExp32(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 1))
-	for range 200000 {
-		x := float32(r.Float64()*176 - 88)
-		if x < -87.3 {
-			continue
-		}
-		want := math.Exp(float64(x))
-		if got := float64(exp32(x)); math.Abs(got-want) > 3e-7*want {
-			t.Fatalf("exp(%g) = %g, want %g", x, got, want)
-		}
-	}
-	if exp32(-1000) != 0 || !math.IsInf(float64(exp32(1000)), 1) || !math.IsNaN(float64(exp32(float32(math.NaN())))) {
-		t.Error("exp32 outside the range")
-	}
-}
-
 func TestErrors(t *testing.T) {
 	w := NewWeights[float32](small)
 	w.Init(1)
