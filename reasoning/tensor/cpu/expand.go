@@ -19,6 +19,19 @@ func Expand(t tensor.Type, dst []float32, src []byte) {
 		tensor.Dequantize(t, dst, src)
 		return
 	}
+	if level == AVX512 && block == 32 {
+		switch t {
+		case tensor.Q4_1:
+			expandQ41x512(n/32, &dst[0], &src[0])
+			return
+		case tensor.Q4_0:
+			expandQ40x512(n/32, &dst[0], &src[0])
+			return
+		case tensor.Q8_0:
+			expandQ80x512(n/32, &dst[0], &src[0])
+			return
+		}
+	}
 	switch t {
 	case tensor.Q4_1:
 		expandQ41(n/32, &dst[0], &src[0])

@@ -126,3 +126,21 @@ func expandQ5K(dst *float32, qs, qh *byte, scales *float32)
 
 //go:noescape
 func gemv4x2F32(n int, w *float32, ldw int, x *float32, ldx int, y *float32, ldy int)
+
+//go:noescape
+func gemvQ41x512(rows, blocks int, w *byte, x, sums, y *float32)
+
+//go:noescape
+func gemvQ40x512(rows, blocks int, w *byte, x, y *float32)
+
+//go:noescape
+func gemvQ80x512(rows, blocks int, w *byte, x, y *float32)
+
+//go:noescape
+func expandQ41x512(blocks int, dst *float32, src *byte)
+
+//go:noescape
+func expandQ40x512(blocks int, dst *float32, src *byte)
+
+//go:noescape
+func expandQ80x512(blocks int, dst *float32, src *byte)

@@ -76,3 +76,15 @@ func expandQ5K(dst *float32, qs, qh *byte, scales *float32) { panic("unreachable
 func gemv4x2F32(n int, w *float32, ldw int, x *float32, ldx int, y *float32, ldy int) {
 	panic("unreachable")
 }
+
+func gemvQ41x512(rows, blocks int, w *byte, x, sums, y *float32) { panic("unreachable") }
+
+func gemvQ40x512(rows, blocks int, w *byte, x, y *float32) { panic("unreachable") }
+
+func gemvQ80x512(rows, blocks int, w *byte, x, y *float32) { panic("unreachable") }
+
+func expandQ41x512(blocks int, dst *float32, src *byte) { panic("unreachable") }
+
+func expandQ40x512(blocks int, dst *float32, src *byte) { panic("unreachable") }
+
+func expandQ80x512(blocks int, dst *float32, src *byte) { panic("unreachable") }

@@ -143,7 +143,16 @@ func (f *fewJob) rows(q Product, lo, hi int) {
 	n := w.Cols
 	if f.t == 1 && level != Portable {
 		data, y := w.Data[lo*w.Type.RowBytes(n):], q.Y[lo:hi]
-		switch {
+		switch wide := level == AVX512; {
+		case w.Type == tensor.Q4_1 && wide:
+			gemvQ41x512(hi-lo, n/32, &data[0], &x[0], &f.sums[0], &y[0])
+			return
+		case w.Type == tensor.Q4_0 && wide:
+			gemvQ40x512(hi-lo, n/32, &data[0], &x[0], &y[0])
+			return
+		case w.Type == tensor.Q8_0 && wide:
+			gemvQ80x512(hi-lo, n/32, &data[0], &x[0], &y[0])
+			return
 		case w.Type == tensor.Q4_1:
 			gemvQ41(hi-lo, n/32, &data[0], &x[0], &f.sums[0], &y[0])
 			return

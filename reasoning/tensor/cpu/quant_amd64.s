@@ -309,6 +309,14 @@ sum:
 	VMULPS d, Y3, Y3 \
 	VMULPS d, Y4, Y4
 
+// FMA32 is w = q d + m; q d is exact in single precision, so this rounds once,
+// as the definition does.
+#define FMA32(d, m) \
+	VFMADD213PS m, d, Y1 \
+	VFMADD213PS m, d, Y2 \
+	VFMADD213PS m, d, Y3 \
+	VFMADD213PS m, d, Y4
+
 #define SHIFT32(m) \
 	VADDPS m, Y1, Y1 \
 	VADDPS m, Y2, Y2 \
@@ -328,9 +336,9 @@ loop:
 	VPBROADCASTW 2(SI), X6
 	VCVTPH2PS X5, Y5
 	VCVTPH2PS X6, Y6
-	SCALE32(Y5)
-	SHIFT32(Y6)
+	FMA32(Y5, Y6)
 	STORE32
+	PREFETCHT0 640(SI)
 	ADDQ $20, SI
 	DECQ CX
 	JNZ  loop
@@ -354,6 +362,7 @@ loop:
 	SHIFT32(Y6)
 	SCALE32(Y5)
 	STORE32
+	PREFETCHT0 576(SI)
 	ADDQ $18, SI
 	DECQ CX
 	JNZ  loop
@@ -372,6 +381,7 @@ loop:
 	VCVTPH2PS X5, Y5
 	SCALE32(Y5)
 	STORE32
+	PREFETCHT0 1088(SI)
 	ADDQ $34, SI
 	DECQ CX
 	JNZ  loop
@@ -589,9 +599,9 @@ loop:
 	VPBROADCASTW 2(SI), X6
 	VCVTPH2PS X5, Y5
 	VCVTPH2PS X6, Y6
-	SCALE32(Y5)
-	SHIFT32(Y6)
+	FMA32(Y5, Y6)
 	STORE32
+	PREFETCHT0 768(SI)
 	ADDQ $24, SI
 	DECQ CX
 	JNZ  loop
@@ -616,6 +626,7 @@ loop:
 	SHIFT32(Y6)
 	SCALE32(Y5)
 	STORE32
+	PREFETCHT0 704(SI)
 	ADDQ $22, SI
 	DECQ CX
 	JNZ  loop
