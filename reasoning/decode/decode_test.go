@@ -131,6 +131,38 @@ func TestLogitsGoldens(t *testing.T) {
 	}
 }
 
+// The 16-bit cache that is the default costs next to nothing.
+func TestHalfCacheOnSmolLM2(t *testing.T) {
+	m, err := Load(filepath.Join(shared.Dir(t), "models", "smollm2-135m-instruct-q4_1.gguf"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	ps := prompts(t)
+	type want struct {
+		Name string
+		Top  [][2]float64
+	}
+	for _, w := range lines[want](t, "logits.jsonl") {
+		if w.Name == "p4000" {
+			continue
+		}
+		b := m.Start()
+		if err := m.Prefill(context.Background(), b, ps[w.Name].IDs); err != nil {
+			t.Fatal(err)
+		}
+		diff := 0.0
+		for _, x := range w.Top {
+			diff = max(diff, math.Abs(float64(b.Logits()[int(x[0])])-x[1]))
+		}
+		if diff > 0.05 || float64(Greedy(b.Logits())) != w.Top[0][0] {
+			t.Errorf("%s: logits off by %g, best %d", w.Name, diff, Greedy(b.Logits()))
+		}
+		t.Logf("%s: largest logit difference %.2g", w.Name, diff)
+		b.Release()
+	}
+}
+
 func TestEveryLayerOfP8(t *testing.T) {
 	m := smollm(t)
 	ids := prompts(t)["p8"].IDs
