@@ -47,3 +47,34 @@ func TestBenchMeasures(t *testing.T) {
 		t.Errorf("measured %v", names)
 	}
 }
+
+// BenchmarkTree scores 48 candidates of 14 tokens, as many nodes as questions
+// have, after a prompt of 120 tokens.
+func BenchmarkTree(b *testing.B) {
+	m, err := Load(filepath.Join(shared.Dir(b), "models", "smollm2-135m-instruct-q4_1.gguf"), Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer m.Close()
+	var texts [][]int32
+	for i := range 48 {
+		c := someIDs(7, 14, m.Config.Vocab)
+		for j := 8 + i%5; j < len(c); j++ {
+			c[j] = int32(i*31 + j)
+		}
+		texts = append(texts, c)
+	}
+	nodes, _ := Trie(texts)
+	prompt := someIDs(8, 120, m.Config.Vocab)
+	for _, full := range []bool{false, true} {
+		b.Run(fmt.Sprintf("nodes=%d/whole-softmax=%v", len(nodes), full), func(b *testing.B) {
+			cpu := cpuTime()
+			for b.Loop() {
+				if _, err := m.Tree(context.Background(), prompt, nodes, full); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric((cpuTime()-cpu).Seconds()*1e3/float64(b.N), "CPU-ms/op")
+		})
+	}
+}
