@@ -86,8 +86,16 @@ func (c *Config) validate() error {
 	for _, n := range []struct {
 		name string
 		v    int
-	}{{"width", c.Dim}, {"layers", c.Layers}, {"heads", c.Heads}, {"key/value heads", c.KVHeads}, {"head size", c.HeadDim},
-		{"feed-forward width", c.Hidden}, {"vocabulary", c.Vocab}, {"context", c.Context}} {
+	}{
+		{"width", c.Dim},
+		{"layers", c.Layers},
+		{"heads", c.Heads},
+		{"key/value heads", c.KVHeads},
+		{"head size", c.HeadDim},
+		{"feed-forward width", c.Hidden},
+		{"vocabulary", c.Vocab},
+		{"context", c.Context},
+	} {
 		if n.v <= 0 || n.v > 1<<28 {
 			return bad("%s of %d", n.name, n.v)
 		}
@@ -223,8 +231,10 @@ func configFromJSON(b []byte) (c Config, err error) {
 	case in.Bias || in.MLPBias:
 		return c, fmt.Errorf("config.json: matrices with biases are not supported: %w", ErrUnsupported)
 	}
-	c = Config{Dim: in.Dim, Layers: in.Layers, Heads: in.Heads, KVHeads: in.KVHeads, HeadDim: in.HeadDim, Hidden: in.Hidden,
-		Vocab: in.Vocab, Context: in.Context, Eps: float32(in.Eps)}
+	c = Config{
+		Dim: in.Dim, Layers: in.Layers, Heads: in.Heads, KVHeads: in.KVHeads, HeadDim: in.HeadDim, Hidden: in.Hidden,
+		Vocab: in.Vocab, Context: in.Context, Eps: float32(in.Eps),
+	}
 	if c.KVHeads == 0 {
 		c.KVHeads = c.Heads
 	}

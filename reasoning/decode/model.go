@@ -145,7 +145,6 @@ type run struct {
 	branches []*Branch
 	counts   []int
 	rows     []kvcache.Rows
-	hidden   []float32 // [branches][Dim] to be multiplied with the output matrix
 	logits   []float32 // [branches][Vocab]
 }
 

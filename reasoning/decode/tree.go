@@ -124,7 +124,7 @@ type tree struct {
 	m        *Model
 	rows     []kvcache.Rows
 	k, v     []float32 // of this layer, [rows][KVHeads][HeadDim]
-	q, out   []float32
+	q        []float32 // [rows][Heads][HeadDim]
 	lse      []float32 // [rows][Heads]
 	ownOut   []float32
 	ownLSE   []float32

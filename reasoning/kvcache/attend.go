@@ -24,7 +24,6 @@ type attention struct {
 	job   *cpu.Job
 
 	layer   int
-	rows    []Rows
 	q       []float32
 	out     []float32
 	lse     []float32
@@ -36,7 +35,6 @@ type attention struct {
 
 	tokens []tokenRow // for every token: its sequence and limit
 	parts  []part     // results of [head][block][range], when split
-	works  []*work    // one for each part in progress
 	free   chan *work
 }
 
@@ -65,11 +63,17 @@ type work struct {
 	sum    part // the ranges before, when one goroutine walks all of them
 }
 
+func (p *Paged) newWork() *work {
+	return &work{
+		q: make([]float32, blockRows*p.shape.Dim), s: make([]float32, blockRows*rangeTokens),
+		limits: make([]int, blockRows), seqs: make([]*sequence, blockRows), one: p.newPart(), sum: p.newPart(),
+	}
+}
+
 func newAttention(p *Paged) *attention {
 	a := &attention{store: p, free: make(chan *work, p.pool.Threads())}
 	for range p.pool.Threads() {
-		a.free <- &work{q: make([]float32, blockRows*p.shape.Dim), s: make([]float32, blockRows*rangeTokens),
-			limits: make([]int, blockRows), seqs: make([]*sequence, blockRows), one: p.newPart(), sum: p.newPart()}
+		a.free <- p.newWork()
 	}
 	a.job = cpu.NewJob(a.do)
 	return a
@@ -133,9 +137,7 @@ func (a *attention) do(unit int) {
 	select {
 	case w = <-a.free:
 	default: // a pool that helps itself may run more parts at once than it has threads
-		p := a.store
-		w = &work{q: make([]float32, blockRows*p.shape.Dim), s: make([]float32, blockRows*rangeTokens),
-			limits: make([]int, blockRows), seqs: make([]*sequence, blockRows), one: p.newPart(), sum: p.newPart()}
+		w = a.store.newWork()
 	}
 	if a.split {
 		head, block, r := unit/(a.blocks*a.ranges), unit/a.ranges%a.blocks, unit%a.ranges

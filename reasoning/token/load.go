@@ -56,8 +56,10 @@ func FromMetadata(m weights.Metadata) (*BPE, error) {
 		}
 		return nil, fmt.Errorf("tokenizer model %q is not supported, only byte-level BPE (gpt2): use a model of the Llama 3 or SmolLM family: %w", kind, ErrTokenizer)
 	}
-	d := definition{tokens: m.Strings("tokenizer.ggml.tokens"), types: m.Ints("tokenizer.ggml.token_type"), bos: -1, eos: -1,
-		addBOS: m.Bool("tokenizer.ggml.add_bos_token", false), template: m.String("tokenizer.chat_template")}
+	d := definition{
+		tokens: m.Strings("tokenizer.ggml.tokens"), types: m.Ints("tokenizer.ggml.token_type"), bos: -1, eos: -1,
+		addBOS: m.Bool("tokenizer.ggml.add_bos_token", false), template: m.String("tokenizer.chat_template"),
+	}
 	switch pre := m.String("tokenizer.ggml.pre"); pre {
 	case "gpt-2", "gpt2", "default", "":
 		d.split = GPT2
@@ -147,7 +149,8 @@ func FromJSON(b []byte) (*BPE, error) {
 		var pair [2]string
 		var line string
 		if json.Unmarshal(m, &pair) != nil {
-			ok := json.Unmarshal(m, &line) == nil
+			json.Unmarshal(m, &line) // stays empty if it is not text either
+			var ok bool
 			if pair[0], pair[1], ok = strings.Cut(line, " "); !ok {
 				return nil, fmt.Errorf("merge %d (%.80s) is not a pair of symbols: %w", i, m, ErrTokenizer)
 			}
@@ -182,8 +185,10 @@ func (d *definition) build() (*BPE, error) {
 	if n == 0 || len(d.types) != n && len(d.types) != 0 {
 		return nil, fmt.Errorf("%d tokens with %d types: the file is incomplete: %w", n, len(d.types), ErrTokenizer)
 	}
-	t := &BPE{Vocabulary: Vocabulary{bytes: make([][]byte, n), control: make([]bool, n)}, Split: d.split, Bos: d.bos, Eos: d.eos,
-		AddBOS: d.addBOS, Template: d.template, merges: make(map[uint64]merge, len(d.merges)), ids: make(map[string]int32, n), whole: make([]bool, n)}
+	t := &BPE{
+		Vocabulary: Vocabulary{bytes: make([][]byte, n), control: make([]bool, n)}, Split: d.split, Bos: d.bos, Eos: d.eos,
+		AddBOS: d.addBOS, Template: d.template, merges: make(map[uint64]merge, len(d.merges)), ids: make(map[string]int32, n), whole: make([]bool, n),
+	}
 	for i := range t.base {
 		t.base[i] = -1
 	}

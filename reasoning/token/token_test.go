@@ -265,10 +265,12 @@ func TestFromJSON(t *testing.T) {
 			t.Errorf("%q: %v, want %v", s, a, b)
 		}
 	}
-	for _, bad := range []string{``, `{}`, `{"model":{"type":"Unigram"}}`, `{"model":{"type":"BPE","vocab":{"a":0}}}`,
+	for _, bad := range []string{
+		``, `{}`, `{"model":{"type":"Unigram"}}`, `{"model":{"type":"BPE","vocab":{"a":0}}}`,
 		`{"pre_tokenizer":{"type":"ByteLevel"},"model":{"type":"BPE","vocab":{"a":70000}}}`,
 		`{"pre_tokenizer":{"type":"ByteLevel"},"model":{"type":"BPE","vocab":{"a":0},"merges":["ab"]}}`,
-		`{"pre_tokenizer":{"type":"ByteLevel"},"model":{"type":"BPE","vocab":{"a":0},"merges":["a a"]}}`} {
+		`{"pre_tokenizer":{"type":"ByteLevel"},"model":{"type":"BPE","vocab":{"a":0},"merges":["a a"]}}`,
+	} {
 		if _, err := FromJSON([]byte(bad)); err == nil {
 			t.Errorf("%s: no error", bad)
 		}
@@ -371,9 +373,11 @@ func FuzzFromJSON(f *testing.F) {
 
 func FuzzWordPiece(f *testing.F) {
 	tokens := []string{"[UNK]", "[CLS]", "[SEP]", "\u2581a", "b", "\u2581!"}
-	tk, err := WordPieceFromMetadata(weights.Metadata{"tokenizer.ggml.model": "bert", "tokenizer.ggml.tokens": tokens,
+	tk, err := WordPieceFromMetadata(weights.Metadata{
+		"tokenizer.ggml.model": "bert", "tokenizer.ggml.tokens": tokens,
 		"tokenizer.ggml.token_type": []int32{3, 3, 3, 1, 1, 1}, "tokenizer.ggml.cls_token_id": uint32(1),
-		"tokenizer.ggml.seperator_token_id": uint32(2), "tokenizer.ggml.unknown_token_id": uint32(0)})
+		"tokenizer.ggml.seperator_token_id": uint32(2), "tokenizer.ggml.unknown_token_id": uint32(0),
+	})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -29,8 +29,10 @@ func (p *Pool) Gemm(transA, transB bool, m, n, k int, alpha float32, a []float32
 	check("A", a, ra, ca, lda)
 	check("B", b, rb, cb, ldb)
 	check("C", c, m, n, ldc)
-	p.multiply(gemmArgs{transA: transA, m: m, n: n, k: k, alpha: alpha, a: a, lda: lda,
-		b: source{f32: b, ld: ldb, trans: transB}, beta: beta, c: c, ldc: ldc})
+	p.multiply(gemmArgs{
+		transA: transA, m: m, n: n, k: k, alpha: alpha, a: a, lda: lda,
+		b: source{f32: b, ld: ldb, trans: transB}, beta: beta, c: c, ldc: ldc,
+	})
 }
 
 // check panics, as an index out of range would, when a matrix is too short:

@@ -45,8 +45,10 @@ func (p *Pool) MatMul(x []float32, t int, products []Product) {
 	case t == 0:
 	case t > fewRows:
 		for _, q := range products {
-			p.multiply(gemmArgs{m: t, n: q.W.Rows, k: q.W.Cols, alpha: 1, a: x, lda: q.W.Cols,
-				b: source{w: q.W, trans: true}, c: q.Y, ldc: q.W.Rows})
+			p.multiply(gemmArgs{
+				m: t, n: q.W.Rows, k: q.W.Cols, alpha: 1, a: x, lda: q.W.Cols,
+				b: source{w: q.W, trans: true}, c: q.Y, ldc: q.W.Rows,
+			})
 		}
 	default:
 		p.few(x, t, products)
