@@ -49,7 +49,7 @@ type Config struct {
 func DefaultConfig(data, out string) Config {
 	return Config{
 		Data: data, Out: out, Seed: 1,
-		MetaQA: 9000, SimpleQuestions: 26000, Yago: 20000, WordNet: 4000, Invented: 100000,
+		MetaQA: 6000, SimpleQuestions: 20000, Yago: 16000, WordNet: 3000, Invented: 110000,
 		Rename: 0.4, None: 0.04,
 	}
 }
