@@ -162,7 +162,7 @@ func (s *rdfSource) file(ctx context.Context, name string, yield func(kg.TermQua
 func openRDF(name, flag string) (io.ReadCloser, rdf.Format, error) {
 	var want rdf.Format
 	if flag != "" {
-		f, ok := rdf.ParseFormat(flag)
+		f, ok := rdf.FormatByExtension(flag)
 		if !ok {
 			return nil, 0, usageError{fmt.Errorf("format %q: want ntriples, nquads, turtle, trig or rdfxml", flag)}
 		}

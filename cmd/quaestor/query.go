@@ -72,7 +72,7 @@ func (a *app) query(ctx context.Context, text, base, format string) error {
 			format = "table"
 		}
 	}
-	rdfFormat, isRDF := rdf.ParseFormat(format)
+	rdfFormat, isRDF := rdf.FormatByExtension(format)
 	resFormat, isRes := results.ParseFormat(format)
 	switch {
 	case graph && !isRDF:
@@ -284,7 +284,7 @@ func (a *app) dumpCommand() *cobra.Command {
 		),
 		Args: exactArgs(0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) (err error) {
-			f, ok := rdf.ParseFormat(format)
+			f, ok := rdf.FormatByExtension(format)
 			if !ok {
 				return usageError{fmt.Errorf("format %q: want ntriples, nquads, turtle or trig", format)}
 			}
@@ -400,7 +400,7 @@ func (a *app) parseCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			var target rdf.Format
 			if to != "" {
-				f, ok := rdf.ParseFormat(to)
+				f, ok := rdf.FormatByExtension(to)
 				if !ok {
 					return usageError{fmt.Errorf("format %q: want ntriples, nquads, turtle, trig or rdfxml", to)}
 				}

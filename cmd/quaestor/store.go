@@ -152,11 +152,11 @@ func (a *app) doctorCommand() *cobra.Command {
 			answerer, err := a.answerer(c.Context())
 			if err != nil {
 				add("decoder", "fail", "%v", err)
-			} else if m, ok := answerer.(interface{ ModelName() string }); ok {
-				add("decoder", "ok", "%s", m.ModelName())
+			} else {
+				add("decoder", "ok", "%s", answerer.ModelName())
 			}
 			if openErr == nil && err == nil {
-				a.checkGraph(st.Snapshot, add)
+				a.checkGraph(c.Context(), answerer, st.Snapshot, add)
 			}
 			if a.json {
 				if err := a.writeJSON(map[string]any{"checks": list}); err != nil {

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/reasoning"
+	"github.com/quaestor-kg/quaestor/reasoning/decode"
+	"github.com/quaestor-kg/quaestor/reasoning/decoder"
+	"github.com/quaestor-kg/quaestor/reasoning/encode/minilm"
+)
+
+// engine is the answerer with what the service wants to know about it.
+type engine struct {
+	*reasoning.Engine
+	name string
+}
+
+// ModelName names the decoder.
+func (e *engine) ModelName() string { return e.name }
+
+// Warm builds the view of a snapshot before the first question needs it.
+func (e *engine) Warm(ctx context.Context, s kg.Snapshot) error {
+	_, err := e.View(ctx, s)
+	return err
+}
+
+// answerer opens the decoder of the --model setting: the embedded one, none,
+// or a file.
+func (a *app) answerer(context.Context) (*engine, error) {
+	enc, err := minilm.Open()
+	if err != nil {
+		return nil, fmt.Errorf("embedded sentence encoder: %w", err)
+	}
+	o := reasoning.Options{Encoder: enc, Limits: a.limits()}
+	e := &engine{name: "none: questions are answered by linking and ranking"}
+	switch name := a.cfg.str("model"); name {
+	case "none":
+	case "embedded":
+		b, err := decoder.Bytes()
+		if err != nil {
+			return nil, fmt.Errorf("embedded decoder: %w", err)
+		}
+		m, err := decode.FromBytes(decoder.Name, b, decode.Options{Threads: a.cfg.num("threads")})
+		if err != nil {
+			return nil, fmt.Errorf("embedded decoder: %w", err)
+		}
+		e.name = decoder.Name
+		o.Decoder = reasoning.NewModel(e.name, m)
+	default:
+		m, err := decode.Load(name, decode.Options{Threads: a.cfg.num("threads")})
+		if err != nil {
+			return nil, inputError{fmt.Errorf("model %s: %w", name, err)}
+		}
+		e.name = filepath.Base(name)
+		o.Decoder = reasoning.NewModel(e.name, m)
+	}
+	e.Engine = reasoning.New(o)
+	return e, nil
+}
+
+// checkGraph looks at the graph as a question would.
+func (a *app) checkGraph(ctx context.Context, e *engine, snapshot func() (kg.Snapshot, error), add func(check, status, format string, args ...any)) {
+	snap, err := snapshot()
+	if err != nil {
+		add("graph", "fail", "%v", err)
+		return
+	}
+	defer snap.Close()
+	v, err := e.View(ctx, snap)
+	switch {
+	case err != nil:
+		add("graph", "fail", "%v", err)
+	case v.Graph.NameCount() == 0:
+		add("graph", "warn", "nothing has a label (rdfs:label and the like): questions cannot name anything")
+	default:
+		add("graph", "ok", "%d names, %d relations, %d classes", v.Graph.NameCount(), len(v.Graph.Relations()), len(v.Graph.Classes()))
+	}
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quaestor-kg/quaestor/reasoning/qa"
+)
+
+type evalAskFlags struct {
+	graphs    []string
+	questions string
+	out       string
+	limit     int
+	seed      uint64
+}
+
+func (a *app) evalAskCommand() *cobra.Command {
+	var fl evalAskFlags
+	c := &cobra.Command{
+		Use:   "ask",
+		Short: "Measures how many questions of a set are answered right",
+		Long: `Asks every question of a file of JSON lines (question, sparql, answers or rows) over a graph
+and compares the answers with the file's. A sample is drawn by --limit and --seed.`,
+		Example: examples(
+			"quaestor eval ask --graph kg.nt.gz --questions 1hop.test.jsonl.gz --limit 500",
+			"quaestor eval ask --graph kg.nt.gz --questions 1hop.test.jsonl.gz --limit 100 --model none",
+			"quaestor eval ask --graph kg.nt.gz --questions 2hop.test.jsonl.gz --limit 500 --out rows.jsonl --json",
+		),
+		Args: exactArgs(0, "no arguments"),
+		RunE: func(c *cobra.Command, _ []string) error { return a.evalAsk(c.Context(), fl) },
+	}
+	c.Flags().StringSliceVar(&fl.graphs, "graph", nil, "files of the graph")
+	c.Flags().StringVar(&fl.questions, "questions", "", "file of questions, JSON lines, may be compressed")
+	c.Flags().StringVar(&fl.out, "out", "", "write one JSON line per question")
+	c.Flags().IntVar(&fl.limit, "limit", 0, "number of questions (default all)")
+	c.Flags().Uint64Var(&fl.seed, "seed", 7, "seed of the sample")
+	c.Flags().String("model", "", "decoder: embedded, none, or a GGUF file or safetensors folder (default embedded)")
+	c.Flags().String("beams", "", "width of the search (default 8)")
+	return c
+}
+
+func (a *app) evalAsk(ctx context.Context, fl evalAskFlags) (err error) {
+	if len(fl.graphs) == 0 || fl.questions == "" {
+		return usageError{fmt.Errorf("name the graph with --graph and the questions with --questions")}
+	}
+	snap, err := qa.LoadGraph(ctx, fl.graphs...)
+	if err != nil {
+		return inputError{err}
+	}
+	defer snap.Close()
+	qs, err := qa.ReadQuestions(fl.questions)
+	if err != nil {
+		return inputError{err}
+	}
+	if fl.limit > 0 {
+		qs = qa.Sample(qs, fl.limit, fl.seed)
+	}
+	answerer, err := a.answerer(ctx)
+	if err != nil {
+		return err
+	}
+	var out io.Writer
+	if fl.out != "" {
+		f, err := os.Create(fl.out)
+		if err != nil {
+			return err
+		}
+		defer func() {
+			if e := f.Close(); err == nil {
+				err = e
+			}
+		}()
+		out = f
+	}
+	bar := a.newProgress("ask", "questions", int64(len(qs)))
+	r, err := qa.Evaluate(ctx, answerer, snap, qs, out, func(done int) { bar.Set(int64(done), "") })
+	bar.Finish()
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.writeJSON(r)
+	}
+	ece := "not calibrated"
+	if r.ECE != nil {
+		ece = fmt.Sprintf("%.3f", *r.ECE)
+	}
+	_, err = fmt.Fprint(a.out, strings.Join([]string{
+		fmt.Sprintf("questions     %d (%d without a gold answer left out)", r.N, r.Skipped),
+		fmt.Sprintf("answered      %d, refused %d, inexecutable %d, empty %d", r.Answered, r.Refused, r.Inexecutable, r.Empty),
+		fmt.Sprintf("f1            %.4f", r.F1),
+		fmt.Sprintf("exact         %.4f", r.Exact),
+		fmt.Sprintf("hits@1        %.4f", r.Hits1),
+		fmt.Sprintf("rs0 / rs10    %.1f / %.1f", r.RS0, r.RS10),
+		fmt.Sprintf("ece           %s", ece),
+		fmt.Sprintf("per question  %.3f s, %.0f tokens", r.SecondsPerQuestion, r.TokensPerQuestion),
+		"",
+	}, "\n"))
+	return err
+}
