@@ -79,7 +79,7 @@ export function DataView() {
             />
           </Card>
           <Card title={t.data.predicates} label={t.data.predicates}>
-            <div class="scroll" tabIndex={0} role="region" aria-label={t.data.predicates}>
+            <div class="scroll" tabIndex={0} role="region" aria-label={t.data.table}>
               <table>
                 <thead>
                   <tr>

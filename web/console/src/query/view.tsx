@@ -207,7 +207,7 @@ function ResultCard({ result: r, text }: { result: SparqlResult; text: string })
     <Card title={t.query.results} note={note} label={t.query.results}>
       {r.kind === "boolean" ? <p class="big pad">{r.boolean ? t.yes : t.no}</p> : null}
       {r.kind === "graph" ? (
-        <pre tabIndex={0} role="region" aria-label={t.query.results}>
+        <pre tabIndex={0} role="region" aria-label={t.query.rowsRegion}>
           {r.text}
         </pre>
       ) : null}
@@ -265,7 +265,7 @@ function Table({ vars, rows, names }: { vars: string[]; rows: Binding[]; names: 
       </tr>
     ) : null;
   return (
-    <div class={virtual ? "scroll tall" : "scroll"} tabIndex={0} role="region" aria-label={t.query.results} onScroll={(e) => (top.value = e.currentTarget.scrollTop)}>
+    <div class={virtual ? "scroll tall" : "scroll"} tabIndex={0} role="region" aria-label={t.query.rowsRegion} onScroll={(e) => (top.value = e.currentTarget.scrollTop)}>
       <table class={virtual ? "rows fixed" : "rows"} aria-rowcount={list.length + 1}>
         <thead>
           <tr>

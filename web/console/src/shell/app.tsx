@@ -39,10 +39,10 @@ function TopBar() {
           </a>
         ))}
       </nav>
-      <button type="button" class="find" aria-keyshortcuts="Control+K" aria-label={t.top.find} onClick={() => (overlay.value = "palette")}>
+      <button type="button" class="find" aria-keyshortcuts="Control+K" onClick={() => (overlay.value = "palette")}>
         <Icon name="search" />
         <span>{t.top.find}</span>
-        <kbd aria-hidden="true">Ctrl K</kbd>
+        <kbd>Ctrl K</kbd>
       </button>
       {healthProblem.value ? (
         <span class="pin bad">
