@@ -187,7 +187,7 @@ func TestGenerateIsDeterministic(t *testing.T) {
 			t.Errorf("%v", rep)
 		}
 		multi := rep.Steps[2] + rep.Steps[3] + rep.Steps[4]
-		if float64(multi) < 0.35*float64(rep.Rows) || float64(rep.Steps[3]) < 0.12*float64(rep.Rows) {
+		if float64(multi) < 0.32*float64(rep.Rows) || float64(rep.Steps[3]) < 0.12*float64(rep.Rows) {
 			t.Errorf("%d of %d rows take two steps or more, %d three", multi, rep.Rows, rep.Steps[3])
 		}
 		if files[i], err = os.ReadFile(c.Out); err != nil {

@@ -3,7 +3,6 @@ package datagen
 import (
 	"math/rand/v2"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/quaestor-kg/quaestor/reasoning/constrain"
@@ -23,7 +22,7 @@ var shapes = []struct {
 	{"3-hop", 12, func(a *asker) bool { return a.chain(3, a.r.IntN(2) == 0) }},
 	{"share", 4, func(a *asker) bool { return a.share(false) }},
 	{"share-3", 7, func(a *asker) bool { return a.share(true) }},
-	{"intersection", 8, (*asker).intersection},
+	{"intersection", 11, (*asker).intersection},
 	{"class", 2, (*asker).classList},
 	{"count", 6, (*asker).count},
 	{"ask", 5, (*asker).ask},
@@ -312,7 +311,8 @@ func (a *asker) intersection() bool {
 	n := a.walk.Set[a.r.IntN(len(a.walk.Set))]
 	var options []constrain.RD
 	for _, x := range g.RDsOf(n) {
-		if _, isValue := a.w.valueOf[g.Relations()[x/2].Name]; !isValue && x != rd^1 && x&1 == 0 {
+		_, isValue := a.w.valueOf[g.Relations()[x/2].Name]
+		if !isValue && (x&1 == 0 && x != rd^1 || x&1 == 1 && !st.Inverse) {
 			options = append(options, x)
 		}
 	}
@@ -334,6 +334,10 @@ func (a *asker) intersection() bool {
 	}
 	a.walk = w
 	a.t.query = a.t.query.With(op)
+	if op.Steps[0].Inverse {
+		a.t.question = a.both(st.Rel, first, op.Steps[0].Rel, second)
+		return true
+	}
 	p2 := a.inverse(op.Steps[0].Rel, second)
 	if !st.Inverse {
 		a.t.question = a.which(a.one("things", "ones", plainName(st.Rel)), a.one("", "both ")+"the "+plainName(st.Rel)+" of "+first+" and "+p2)
@@ -358,6 +362,20 @@ func (a *asker) intersection() bool {
 	return true
 }
 
+// both asks for what is one thing of x and another of y.
+func (a *asker) both(rel1, x, rel2, y string) string {
+	L1, L2 := plainName(rel1), plainName(rel2)
+	if rel1 == rel2 {
+		return a.one(
+			"what is the common "+L1+" of "+x+" and "+y, "which "+L1+" do "+x+" and "+y+" share", "what "+L1+" do "+x+" and "+y+" have in common",
+			"who is the "+L1+" of both "+x+" and "+y, "which "+L1+" is shared by "+x+" and "+y, "the "+L1+" of "+x+" and of "+y, "name the mutual "+L1+" of "+x+" and "+y)
+	}
+	n1, n2 := a.forward(rel1, x), a.forward(rel2, y)
+	return a.one(
+		"who is "+n1+" and "+n2, "what is "+n1+" and also "+n2, "which "+L1+" of "+x+" is also "+L2+" of "+y, "which "+L1+" of "+x+" was also "+n2,
+		n1+" that is also "+n2, "name the "+L1+" of "+x+" who is the "+L2+" of "+y, "what is both "+n1+" and "+n2, "which "+L2+" of "+y+" is "+n1)
+}
+
 func (a *asker) classList() bool {
 	if !a.startClass() {
 		return false
@@ -374,6 +392,27 @@ func (a *asker) counted(many, phrase string) {
 		"how many "+what+" are there", "count the "+what, "count "+what, "number of "+what, "what is the number of "+what,
 		"how many "+what, "give me the number of "+what, "how many are the "+what, "what is the total number of "+what, "how many "+many+" are "+phrase)
 	a.t.query.End.Kind = constrain.Count
+}
+
+// howMany turns one of the questions for subjects, "which films did @ direct",
+// into one for their number.
+func (a *asker) howMany(rel, inner string) string {
+	i, ok := a.w.edgeOf[rel]
+	if !ok {
+		return ""
+	}
+	var forms []string
+	for _, q := range a.w.edges[i].inv {
+		if rest, ok := strings.CutPrefix(q, "which # "); ok {
+			forms = append(forms, "how many # "+rest)
+		} else if rest, ok := strings.CutPrefix(q, "what # "); ok {
+			forms = append(forms, "how many # "+rest)
+		}
+	}
+	if len(forms) == 0 {
+		return ""
+	}
+	return put(a.one(forms...), inner, a.many, "")
 }
 
 func (a *asker) count() bool {
@@ -409,7 +448,12 @@ func (a *asker) count() bool {
 	}
 	for i := len(a.t.query.Ops) - 1; i >= 0; i-- {
 		if o := a.t.query.Ops[i]; o.Kind == constrain.Edge {
-			a.counted(a.many, a.inverse(o.Step.Rel, inner))
+			if q := a.howMany(o.Step.Rel, inner); q != "" && a.r.IntN(2) == 0 {
+				a.t.question = q
+				a.t.query.End.Kind = constrain.Count
+			} else {
+				a.counted(a.many, a.inverse(o.Step.Rel, inner))
+			}
 			break
 		}
 	}
@@ -459,310 +503,5 @@ func (a *asker) ask() bool {
 	}
 	forms = append(forms, be+y+" the "+L+" of "+x, "does "+x+" have the "+L+" "+y, "has "+x+" "+y+" as "+L, be+y+" among the "+L+" of "+x, be+"the "+L+" of "+x+" "+y, be+y+" "+x+" 's "+L)
 	a.t.question = a.one(forms...)
-	return true
-}
-
-// base starts a set that is asked about as a whole: a class, or what belongs to
-// an entity. It returns the phrase that narrows the noun.
-func (a *asker) base() (phrase string, ok bool) {
-	if a.r.IntN(2) == 0 {
-		return "", a.startClass()
-	}
-	if !a.start() {
-		return "", false
-	}
-	inner := a.text
-	rd, ok := a.pick(true, false)
-	if !ok || !a.step(rd, false) || len(a.walk.Set) < 2 {
-		return "", false
-	}
-	rel := a.t.query.Ops[0].Step.Rel
-	a.turn()
-	return a.inverse(rel, inner), true
-}
-
-// turn writes "[x] < rel" as "{class} | > rel [x]" four times in ten: people
-// who name a class think of it as the start.
-func (a *asker) turn() {
-	q := a.t.query
-	if a.cls < 0 || q.Class != "" || len(q.Ops) == 0 || len(q.Ops) > 2 || a.r.IntN(10) >= 4 {
-		return
-	}
-	if len(q.Ops) == 2 && q.Ops[1].Kind != constrain.Type || q.Ops[0].Kind != constrain.Edge || !q.Ops[0].Step.Inverse {
-		return
-	}
-	to := q.Start
-	turned := constrain.Pipeline{Class: a.w.g.Classes()[a.cls].Name, Ops: []constrain.Op{{
-		Kind: constrain.With, Steps: []constrain.Step{{Rel: q.Ops[0].Step.Rel}}, To: &to,
-	}}, End: q.End}
-	w, err := a.w.g.Begin(turned)
-	if err == nil {
-		w, err = a.w.g.Then(w, turned.Ops[0])
-	}
-	if err == nil && len(w.Set) == len(a.walk.Set) {
-		a.walk, a.t.query = w, turned
-	}
-}
-
-// valueHere picks an attribute of the current set.
-func (a *asker) valueHere(date, number bool) (value, bool) {
-	rels := a.w.g.RDs(a.walk.Set)
-	var ok []value
-	for _, rd := range rels {
-		if i, found := a.w.valueOf[a.w.g.Relations()[rd/2].Name]; found && rd&1 == 0 {
-			if v := a.w.values[i]; v.date && date || !v.date && number {
-				ok = append(ok, v)
-			}
-		}
-	}
-	if len(ok) == 0 {
-		return value{}, false
-	}
-	return ok[a.r.IntN(len(ok))], true
-}
-
-func (a *asker) superlative(more bool) bool {
-	phrase, ok := a.base()
-	if !ok {
-		return false
-	}
-	v, ok := a.valueHere(true, true)
-	if !ok {
-		return false
-	}
-	op := constrain.Op{Kind: constrain.Max, Rel: v.name}
-	if a.r.IntN(5) < 2 {
-		op.Kind = constrain.Min
-	}
-	w, err := a.w.g.Then(a.walk, op)
-	if err != nil || len(w.Set) == 0 {
-		return false
-	}
-	a.walk = w
-	a.t.query = a.t.query.With(op)
-	L := plainName(v.name)
-	noun := a.many
-	if c := slices.IndexFunc(a.w.classes, func(c class) bool { return c.many == noun }); c >= 0 && a.r.IntN(4) > 0 {
-		noun = a.w.classes[c].one
-	}
-	most := op.Kind == constrain.Max
-	var np string
-	switch {
-	case v.date && a.r.IntN(3) > 0 && len(v.most) > 0:
-		part := a.one(v.most...)
-		if most {
-			np = a.one("the latest "+noun, "the newest "+noun, "the most recent "+noun, "the last "+noun+" to be "+part, "the "+noun+" that was "+part+" last", "the "+noun+" "+part+" most recently", "the youngest "+noun)
-		} else {
-			np = a.one("the first "+noun, "the oldest "+noun, "the earliest "+noun, "the first "+noun+" to be "+part, "the "+noun+" that was "+part+" first", "the "+noun+" "+part+" earliest")
-		}
-	case !v.date && a.r.IntN(3) > 0:
-		adj := a.one(v.most...)
-		if !most {
-			adj = a.one(v.least...)
-		}
-		np = "the " + adj + " " + noun
-	case most:
-		np = put(a.one("the "+noun+" with the highest ~", "the "+noun+" with the most ~", "the "+noun+" with the largest ~", "the "+noun+" with the greatest ~", "the "+noun+" that has the highest ~", "the "+noun+" with the maximum ~", "the "+noun+" with the latest ~"), "", "", L)
-	default:
-		np = put(a.one("the "+noun+" with the lowest ~", "the "+noun+" with the least ~", "the "+noun+" with the smallest ~", "the "+noun+" that has the lowest ~", "the "+noun+" with the minimum ~", "the "+noun+" with the earliest ~", "the "+noun+" with the fewest ~"), "", "", L)
-	}
-	if phrase != "" {
-		np += " " + phrase
-	}
-	if more {
-		a.text = np
-		rd, ok := a.pick(a.r.IntN(4) == 0, false)
-		if a.r.IntN(3) == 0 {
-			if x, found := a.pick(false, true); found {
-				rd, ok = x, true
-			}
-		}
-		return ok && a.step(rd, true)
-	}
-	bare := strings.TrimPrefix(np, "the ")
-	a.t.question = a.one("what is "+np, "which is "+np, np, "name "+np, "which "+bare, "tell me "+np, "find "+np, "who is "+np, "show "+np)
-	if phrase == "" && a.r.IntN(5) == 0 {
-		a.t.question = a.one("which ", "what ") + noun + " is " + a.one("the ", "") + strings.TrimPrefix(strings.Replace(np, " "+noun, "", 1), "the ")
-	} else if phrase != "" && a.r.IntN(4) == 0 {
-		adj := strings.TrimPrefix(strings.Replace(strings.TrimSuffix(np, " "+phrase), noun, "", 1), "the ")
-		a.t.question = a.one("which of the "+a.many+" "+phrase+" is the "+adj, "of the "+a.many+" "+phrase+" which is the "+adj)
-	}
-	return true
-}
-
-// filter keeps what is over, under or exactly at a number or year; three in ten
-// times the result is counted.
-func (a *asker) filter(date bool) bool {
-	g := a.w.g
-	phrase, ok := a.base()
-	if !ok {
-		return false
-	}
-	v, ok := a.valueHere(date, !date)
-	if !ok {
-		return false
-	}
-	rd, err := g.RDOf(constrain.Step{Rel: v.name})
-	if err != nil {
-		return false
-	}
-	n := a.walk.Set[a.r.IntN(len(a.walk.Set))]
-	var labels []string
-	for m := range g.Neighbours(n, rd) {
-		labels = append(labels, g.Label(m))
-	}
-	if len(labels) == 0 {
-		return false
-	}
-	num := labels[0]
-	if v.date {
-		num = num[:min(4, len(num))]
-	}
-	x, errN := strconv.Atoi(num)
-	if errN != nil {
-		return false
-	}
-	op := constrain.Op{Kind: constrain.Where, Rel: v.name, Cmp: '='}
-	switch a.r.IntN(5) {
-	case 0, 1:
-		op.Cmp = '>'
-		x -= a.r.IntN(max(1, x/20) + 1)
-	case 2, 3:
-		op.Cmp = '<'
-		x += 1 + a.r.IntN(max(1, x/20)+1)
-	}
-	op.Number = strconv.Itoa(x)
-	w, err := g.Then(a.walk, op)
-	if err != nil || len(w.Set) == 0 || x < 0 {
-		return false
-	}
-	a.walk = w
-	a.t.query = a.t.query.With(op)
-	L := plainName(v.name)
-	amount := op.Number
-	if v.unit != "" && a.r.IntN(5) < 2 {
-		amount += " " + v.unit
-	}
-	var cond string
-	switch {
-	case v.date && op.Cmp == '=':
-		cond = a.one("~ in @", "that were ! in @", "whose ~ is @", "with ~ in @", "from @", "! in @", "with ~ @", "whose ~ was in @", "of the year @")
-	case v.date && op.Cmp == '>':
-		cond = a.one("! after @", "that were ! after @", "with ~ after @", "whose ~ is after @", "with ~ later than @", "newer than @", "after @", "! later than @")
-	case v.date:
-		cond = a.one("! before @", "that were ! before @", "with ~ before @", "whose ~ is before @", "with ~ earlier than @", "older than @", "before @", "! earlier than @", "! until @")
-	case op.Cmp == '=':
-		cond = a.one("with ~ @", "with exactly @ ~", "whose ~ is @", "with a ~ of @", "with ~ equal to @", "that have @ ~", "whose ~ is exactly @")
-	case op.Cmp == '>':
-		cond = a.one("with ~ over @", "with more than @ ~", "whose ~ is more than @", "with a ~ above @", "with ~ greater than @", "whose ~ exceeds @", "with a ~ of more than @", "whose ~ is larger than @", "with ~ higher than @", "having ~ above @", "& than @")
-	default:
-		cond = a.one("with ~ under @", "with less than @ ~", "whose ~ is less than @", "with a ~ below @", "with ~ smaller than @", "with a ~ of less than @", "whose ~ is lower than @", "with fewer than @ ~", "with ~ lower than @", "_ than @")
-	}
-	if len(v.most) > 0 && v.date {
-		cond = strings.ReplaceAll(cond, "!", a.one(v.most...))
-	}
-	cond = strings.ReplaceAll(cond, "&", comparative(a.one(append(v.most, "more")...)))
-	cond = strings.ReplaceAll(cond, "_", comparative(a.one(append(v.least, "less")...)))
-	cond = put(cond, amount, "", L)
-	if phrase != "" {
-		cond = a.one(phrase+" "+cond, phrase+" and "+cond, cond+" "+phrase, cond+" and "+phrase)
-	}
-	if a.r.IntN(10) < 3 {
-		a.counted(a.many, cond)
-		return true
-	}
-	a.t.question = a.which(a.many, cond)
-	return true
-}
-
-// comparative of a superlative: tallest, taller; most expensive, more
-// expensive.
-func comparative(s string) string {
-	switch {
-	case s == "best":
-		return "better"
-	case s == "worst":
-		return "worse"
-	case strings.HasPrefix(s, "most "):
-		return "more " + s[5:]
-	case strings.HasPrefix(s, "least "):
-		return "less " + s[6:]
-	}
-	first, rest, _ := strings.Cut(s, " ")
-	if stem, ok := strings.CutSuffix(first, "est"); ok {
-		return strings.TrimSpace(stem + "er " + rest)
-	}
-	return s
-}
-
-func (a *asker) notExists() bool {
-	g := a.w.g
-	if !a.startClass() {
-		return false
-	}
-	rd, ok := a.pick(false, a.r.IntN(4) == 0)
-	if !ok {
-		return false
-	}
-	st := g.StepOf(rd)
-	op := constrain.Op{Kind: constrain.Without, Steps: []constrain.Step{st}}
-	L := plainName(st.Rel)
-	m := a.many
-	if _, isValue := a.w.valueOf[st.Rel]; !isValue && a.r.IntN(2) == 0 {
-		set := g.Image(a.walk.Set, rd)
-		y, ok := a.entity(set[a.r.IntN(len(set))])
-		if !ok {
-			return false
-		}
-		op.To = &constrain.Anchor{Name: a.t.names[0]}
-		p := a.inverse(st.Rel, y)
-		not := p
-		if i, known := a.w.edgeOf[st.Rel]; known {
-			if v := a.verbal(i); v != "" {
-				not = put(v, y, "", "")
-			}
-		}
-		a.t.question = a.one("which "+m+" are not "+not, "all "+m+" except those "+p, m+" that are not "+not, "which "+m+" do not have the "+L+" "+y, "list the "+m+" whose "+L+" is not "+y, "which "+m+" are not "+not, m+" other than those "+p)
-	} else {
-		a.t.question = a.one("which "+m+" have no "+L, m+" without "+L, "which "+m+" do not have a "+L, "list the "+m+" without a "+L, "what "+m+" have no known "+L, "for which "+m+" is there no "+L, "which "+m+" lack a "+L, "show all "+m+" that have no "+L, "which "+m+" are missing a "+L)
-	}
-	before := len(a.walk.Set)
-	w, err := g.Then(a.walk, op)
-	if err != nil || len(w.Set) == 0 || len(w.Set) == before {
-		return false
-	}
-	a.walk = w
-	a.t.query = a.t.query.With(op)
-	if a.r.IntN(6) == 0 {
-		a.t.question = strings.NewReplacer("which ", "how many ", "list the ", "how many ", "what ", "how many ", "show all ", "count the ").Replace(a.t.question)
-		if strings.HasPrefix(a.t.question, "how many") || strings.HasPrefix(a.t.question, "count") {
-			a.t.query.End.Kind = constrain.Count
-		}
-	}
-	return true
-}
-
-func (a *asker) sum() bool {
-	phrase, ok := a.base()
-	if !ok {
-		return false
-	}
-	v, ok := a.valueHere(false, true)
-	if !ok {
-		return false
-	}
-	end := constrain.End{Kind: constrain.Sum, Rel: v.name}
-	word := a.one("total", "combined", "overall", "summed")
-	if a.r.IntN(2) == 0 {
-		end.Kind = constrain.Avg
-		word = a.one("average", "mean", "average", "typical")
-	}
-	L := plainName(v.name)
-	of := strings.TrimSpace(a.many + " " + phrase)
-	a.t.question = a.one("what is the "+word+" "+L+" of the "+of, word+" "+L+" of "+of, "what is the "+word+" "+L+" of all "+of, "give me the "+word+" "+L+" of the "+of, "the "+of+" have what "+word+" "+L, "compute the "+word+" "+L+" for "+of)
-	if end.Kind == constrain.Sum && a.r.IntN(4) == 0 {
-		a.t.question = a.one("how much "+L+" do the "+of+" have together", "how much "+L+" do "+of+" have in total", "sum of the "+L+" of the "+of)
-	}
-	a.t.query.End = end
 	return true
 }
