@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/quaestor-kg/quaestor/reasoning/internal/race"
 )
@@ -143,6 +144,41 @@ func TestPoolRunsEveryPartOnce(t *testing.T) {
 		}()
 	}
 	wg.Wait()
+}
+
+// After a stall the caller works alone, for longer each time.
+func TestPoolWorksAloneAfterAStall(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+	p := NewPool(2)
+	defer p.Close()
+	hits := make([]int, 4)
+	j := NewJob(func(i int) { hits[i]++ })
+	for _, want := range []int{32, 64, 128} {
+		p.settle(time.Millisecond, time.Second)
+		if p.alone != want {
+			t.Fatalf("%d jobs alone, want %d", p.alone, want)
+		}
+		before := p.ticket.Load()
+		for range want - 1 {
+			p.Run(j, 4)
+		}
+		if p.ticket.Load() != before {
+			t.Fatal("a job was offered to the workers")
+		}
+		p.Run(j, 4)
+		if p.ticket.Load() == before {
+			t.Fatal("the workers were not asked again")
+		}
+		p.alone = 0 // that job may have stalled
+		p.backoff = want
+	}
+	p.settle(time.Second, time.Millisecond) // waiting less than working is no stall
+	if p.alone != 0 {
+		t.Error("a long job counts as a stall")
+	}
+	if want := 32 + 64 + 128; hits[0] != want || hits[3] != want {
+		t.Errorf("parts ran %v times, want %d", hits, want)
+	}
 }
 
 func TestPoolDoesNotAllocate(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Pool runs the parts of a job on a fixed set of goroutines. Between jobs the
@@ -26,8 +27,15 @@ type Pool struct {
 	idle   atomic.Int64  // workers blocked on wake
 	wake   chan struct{}
 	stop   atomic.Bool
-	gemm   *gemmJob
-	fews   *fewJob
+
+	// A worker that loses its core in the middle of a part stalls everyone for
+	// a time slice. After a stall the next jobs run on the caller alone, twice
+	// as many each time, until parallel jobs go well for a while.
+	alone   int // jobs left to run alone
+	backoff int // jobs to run alone after the next stall
+	smooth  int // parallel jobs since the last stall
+	gemm    *gemmJob
+	fews    *fewJob
 }
 
 // Job is a piece of work in numbered parts. Make it once and run it often:
@@ -38,7 +46,7 @@ type Job struct{ f func(part int) }
 func NewJob(f func(part int)) *Job { return &Job{f} }
 
 const (
-	spins    = 400 // rounds of pauseLen before a worker blocks
+	spins    = 120 // rounds of pauseLen before a worker blocks: some 30 us
 	pauseLen = 16
 	maxParts = 1<<16 - 1
 )
@@ -91,12 +99,16 @@ func (p *Pool) Run(j *Job, parts int) {
 
 // run is Run for a caller that holds mu.
 func (p *Pool) run(j *Job, parts int) {
-	if p.workers == 0 || parts == 1 {
+	if p.alone > 0 {
+		p.alone--
+	}
+	if p.workers == 0 || parts == 1 || p.alone > 0 {
 		for i := range parts {
 			j.f(i)
 		}
 		return
 	}
+	begin := time.Now()
 	p.job.Store(j)
 	p.left.Store(int64(parts))
 	gen := p.ticket.Load()>>32 + 1
@@ -110,6 +122,17 @@ func (p *Pool) run(j *Job, parts int) {
 	}
 	for p.step() {
 	}
+	if p.left.Load() == 0 {
+		p.settle(0, 0)
+		return
+	}
+	own := time.Since(begin)
+	p.wait()
+	p.settle(own, time.Since(begin)-own)
+}
+
+// wait returns when the workers have finished their parts.
+func (p *Pool) wait() {
 	for i := 0; p.left.Load() > 0; i++ {
 		if i < spins {
 			pause(pauseLen)
@@ -121,6 +144,23 @@ func (p *Pool) run(j *Job, parts int) {
 		}
 		<-p.done
 		return
+	}
+}
+
+const (
+	stall      = 200 * time.Microsecond // waiting that much longer than working
+	maxBackoff = 2048
+)
+
+// settle learns from a parallel job: how long the caller worked and waited.
+func (p *Pool) settle(own, waited time.Duration) {
+	if waited > own+stall {
+		p.backoff = min(maxBackoff, max(32, 2*p.backoff))
+		p.alone, p.smooth = p.backoff, 0
+		return
+	}
+	if p.smooth++; p.smooth >= 256 {
+		p.smooth, p.backoff = 0, p.backoff/2
 	}
 }
 
