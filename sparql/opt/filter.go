@@ -133,17 +133,23 @@ func OptionalToJoin(n algebra.Node) algebra.Node {
 		}
 		in := f.Input
 		for _, c := range f.Conds {
-			in = rejectOptional(in, c)
+			in = rejectOptional(in, c, algebra.NewSet())
 		}
 		return &algebra.Filter{Conds: f.Conds, Input: in}
 	})
 }
 
-// rejectOptional rewrites optionals along the left sides of n.
-func rejectOptional(n algebra.Node, c algebra.Expr) algebra.Node {
+// rejectOptional rewrites optionals along the left sides of n. Variables of
+// others may be bound beside n, even where n leaves them unbound.
+func rejectOptional(n algebra.Node, c algebra.Expr, others algebra.Set) algebra.Node {
+	and := func(side algebra.Node) algebra.Set {
+		s := algebra.InScope(side)
+		s.AddAll(others.List())
+		return s
+	}
 	switch n := n.(type) {
 	case *algebra.LeftJoin:
-		ls, certain := algebra.InScope(n.L), algebra.Certain(n.R)
+		ls, certain := and(n.L), algebra.Certain(n.R)
 		for _, v := range certain.List() {
 			if !ls.Has(v) && rejects(c, v) {
 				j := algebra.Node(&algebra.Join{L: n.L, R: n.R})
@@ -153,11 +159,11 @@ func rejectOptional(n algebra.Node, c algebra.Expr) algebra.Node {
 				return j
 			}
 		}
-		return &algebra.LeftJoin{L: rejectOptional(n.L, c), R: n.R, Cond: n.Cond}
+		return &algebra.LeftJoin{L: rejectOptional(n.L, c, and(n.R)), R: n.R, Cond: n.Cond}
 	case *algebra.Filter:
-		return &algebra.Filter{Conds: n.Conds, Input: rejectOptional(n.Input, c)}
+		return &algebra.Filter{Conds: n.Conds, Input: rejectOptional(n.Input, c, others)}
 	case *algebra.Join:
-		return &algebra.Join{L: rejectOptional(n.L, c), R: rejectOptional(n.R, c)}
+		return &algebra.Join{L: rejectOptional(n.L, c, and(n.R)), R: rejectOptional(n.R, c, and(n.L))}
 	}
 	return n
 }
