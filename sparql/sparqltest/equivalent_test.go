@@ -102,9 +102,11 @@ func TestGenerate(t *testing.T) {
 		}
 		all.WriteString(q)
 	}
-	for _, word := range []string{"OPTIONAL", "UNION", "MINUS", "FILTER", "BIND", "VALUES", "GRAPH ?", "GRAPH <", "EXISTS", "NOT EXISTS",
+	for _, word := range []string{
+		"OPTIONAL", "UNION", "MINUS", "FILTER", "BIND", "VALUES", "GRAPH ?", "GRAPH <", "EXISTS", "NOT EXISTS",
 		"GROUP BY", "HAVING", "ORDER BY", "LIMIT", "OFFSET", "DISTINCT", "COUNT", "SUM", "AVG", "MIN", "MAX", "ASK", "CONSTRUCT", "FROM NAMED",
-		")+", ")*", ")?", "^(", "!(", "{ SELECT", "REGEX", "COALESCE", "IF(", "UNDEF"} {
+		")+", ")*", ")?", "^(", "!(", "{ SELECT", "REGEX", "COALESCE", "IF(", "UNDEF",
+	} {
 		if !strings.Contains(all.String(), word) {
 			t.Errorf("no query has %q", word)
 		}
