@@ -105,8 +105,22 @@ func compileCall(e *algebra.Call, s Scope) (Eval, error) {
 			return args[2](c)
 		}, nil
 	case "BOUND":
-		// The translation leaves a variable here; errors only mean unbound.
+		if v, ok := e.Args[0].(*algebra.Var); ok {
+			col := s.Column(v.Name)
+			return func(c *Ctx) Value { return boolean(col >= 0 && c.Cols[col][c.Row] != kg.Any) }, nil
+		}
+		// A constant that was put in for an outer variable.
 		return func(c *Ctx) Value { return boolean(args[0](c).K != Err) }, nil
+	case "!":
+		return func(c *Ctx) Value {
+			t, ok := c.truth(args[0](c))
+			if !ok {
+				return errValue
+			}
+			return boolean(!t)
+		}, nil
+	case "ISIRI", "ISBLANK", "ISLITERAL":
+		return kindTest(e.Fn, args[0]), nil
 	case "REGEX":
 		return compileRegex(args), nil
 	case "REPLACE":
@@ -126,6 +140,29 @@ func compileCall(e *algebra.Call, s Scope) (Eval, error) {
 		}, nil
 	}
 	return constant(errValue), nil
+}
+
+// kindTest decides by the tag of the id where that suffices.
+func kindTest(fn string, arg Eval) Eval {
+	slow := functions[fn]
+	return func(c *Ctx) Value {
+		v := arg(c)
+		switch t := v.ID.Tag(); {
+		case v.K == Err:
+			return errValue
+		case t == kg.TagIRI:
+			return boolean(fn == "ISIRI")
+		case t == kg.TagBlank:
+			return boolean(fn == "ISBLANK")
+		case v.ID.IsLiteral():
+			return boolean(fn == "ISLITERAL")
+		}
+		c.resolve(&v)
+		if v.K == Err {
+			return errValue
+		}
+		return slow(c, []Value{v})
+	}
 }
 
 // Known reports whether a function is a built-in or a cast.
