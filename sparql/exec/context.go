@@ -24,7 +24,7 @@ func (b *builder) scope(names []string) expr.Scope {
 }
 
 func (b *builder) condition(conds []algebra.Expr, names []string) (*rows.Condition, error) {
-	c := &rows.Condition{Ctx: b.context(), Fetch: b.prefetch(conds, names)}
+	c := &rows.Condition{Env: b.Env, Ctx: b.context(), Fetch: b.prefetch(conds, names)}
 	for _, e := range conds {
 		f, err := expr.Compile(e, b.scope(names))
 		if err != nil {

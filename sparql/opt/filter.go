@@ -320,13 +320,42 @@ func ExistsToSemiJoin(n algebra.Node) algebra.Node {
 				rest = append(rest, c)
 				continue
 			}
-			in = &algebra.SemiJoin{L: in, R: p, Cond: conds, Not: not}
+			in = semiJoin(in, p, conds, not)
 		}
 		if len(rest) > 0 {
 			return &algebra.Filter{Conds: rest, Input: in}
 		}
 		return in
 	})
+}
+
+// semiJoin puts a semi-join as far down as its variables allow.
+func semiJoin(l, r algebra.Node, conds []algebra.Expr, not bool) algebra.Node {
+	if j, ok := l.(*algebra.Join); ok {
+		vars := algebra.NewSet()
+		ls, rs := algebra.InScope(l), algebra.InScope(r)
+		for _, v := range rs.List() {
+			if ls.Has(v) {
+				vars.Add(v)
+			}
+		}
+		for _, c := range conds {
+			s := algebra.NewSet()
+			algebra.ExprVars(c, s)
+			for _, v := range s.List() {
+				if ls.Has(v) || !rs.Has(v) {
+					vars.Add(v)
+				}
+			}
+		}
+		if settled(vars, j.L, j.R) {
+			return &algebra.Join{L: semiJoin(j.L, r, conds, not), R: j.R}
+		}
+		if settled(vars, j.R, j.L) {
+			return &algebra.Join{L: j.L, R: semiJoin(j.R, r, conds, not)}
+		}
+	}
+	return &algebra.SemiJoin{L: l, R: r, Cond: conds, Not: not}
 }
 
 func existsOf(e algebra.Expr) (x *algebra.Exists, not bool) {

@@ -207,6 +207,11 @@ func (a *Aggregate) add(g *groupOp, b *run.Batch) error {
 	}
 	g.ctx.Cols = b.Cols
 	for i, at := range g.groups {
+		if i&63 == 63 {
+			if err := g.Env.Check("Group"); err != nil {
+				return err
+			}
+		}
 		g.ctx.Row = i
 		m := b.Times(i)
 		if a.star() { // COUNT(DISTINCT *)

@@ -80,7 +80,11 @@ type JoinSpec struct {
 // Join joins left with pairs.
 func Join(env *run.Env, left run.Op, right Pairs, spec JoinSpec) (run.Op, error) {
 	j := &joinOp{Base: run.Base{Env: env}, left: left, right: right, mode: spec.Mode, minus: spec.Minus}
-	j.Node = run.NewPlan(spec.Mode.Prefix()+spec.Name, spec.Detail, spec.Est, left)
+	name := spec.Mode.Prefix() + spec.Name
+	if spec.Name == "Minus" {
+		name = spec.Name
+	}
+	j.Node = run.NewPlan(name, spec.Detail, spec.Est, left)
 	if p := right.Plan(); p != nil {
 		j.Node.Children = append(j.Node.Children, p)
 	}
@@ -572,6 +576,7 @@ func (s *seededPairs) next(c *candidates) error {
 
 // Condition is a conjunction compiled for the columns of a batch.
 type Condition struct {
+	Env   *run.Env
 	Tests []expr.Eval
 	Ctx   *expr.Ctx
 	Fetch *Prefetch
@@ -585,6 +590,11 @@ func (c *Condition) eval(b *run.Batch) ([]bool, error) {
 	}
 	c.Ctx.Cols = b.Cols
 	for i := range b.N {
+		if i&63 == 63 { // a pattern or a hash may take long
+			if err := c.Env.Check("Filter"); err != nil {
+				return nil, err
+			}
+		}
 		c.Ctx.Row = i
 		ok := true
 		for _, t := range c.Tests {

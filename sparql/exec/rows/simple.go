@@ -291,7 +291,7 @@ func (e *extendOp) Next() (*run.Batch, error) {
 			e.cols[i][row] = kg.Any // not bound while it is computed
 			e.cols[i][row] = e.ctx.ID(f(e.ctx))
 		}
-		if row&255 == 0 {
+		if row&63 == 0 {
 			if err := e.Env.Check("Extend"); err != nil {
 				return nil, err
 			}
