@@ -168,7 +168,7 @@ func kindTest(fn string, arg Eval) Eval {
 // Known reports whether a function is a built-in or a cast.
 func Known(fn string) bool {
 	switch fn {
-	case "||", "&&", "IN", "NOT IN", "COALESCE", "IF", "BOUND", "REGEX", "REPLACE":
+	case "||", "&&", "=", "!=", "<", ">", "<=", ">=", "IN", "NOT IN", "COALESCE", "IF", "BOUND", "REGEX", "REPLACE":
 		return true
 	}
 	return functions[fn] != nil || cast(fn) != nil

@@ -316,6 +316,11 @@ func (b *block) tripleElement(e *element, n *algebra.BGP, need algebra.Set) {
 	e.triple, e.node = s, s
 }
 
+// columns are the positions of the orders: 0 subject, 1 predicate, 2 object.
+var columns = [kg.Orders][3]int{
+	kg.SPO: {0, 1, 2}, kg.SOP: {0, 2, 1}, kg.PSO: {1, 0, 2}, kg.POS: {1, 2, 0}, kg.OSP: {2, 0, 1}, kg.OPS: {2, 1, 0}, kg.GSPO: {0, 1, 2},
+}
+
 // order chooses the order of a scan: constants, the variable to sort by, other
 // needed ones, the rest.
 func (b *block) order(s *algebra.Scan, first []string, need algebra.Set) kg.Order {
@@ -336,9 +341,8 @@ func (b *block) order(s *algebra.Scan, first []string, need algebra.Set) kg.Orde
 	}
 	best, bestScore := kg.SPO, -1
 	for o := range kg.GSPO {
-		cols := [kg.Orders][3]int{kg.SPO: {0, 1, 2}, kg.SOP: {0, 2, 1}, kg.PSO: {1, 0, 2}, kg.POS: {1, 2, 0}, kg.OSP: {2, 0, 1}, kg.OPS: {2, 1, 0}}[o]
 		n := 0
-		for _, c := range cols {
+		for _, c := range columns[o] {
 			n = n*1000 + score(refs[c])
 		}
 		if bestScore < 0 || n < bestScore {
@@ -372,13 +376,11 @@ func (b *block) start(e *element, i, sortBy int) *subplan {
 		first = append(first, b.pref...)
 		t.Order = b.order(&t, first, b.liveNeed())
 		s.node = &t
-		s.sorted = sortBy
-		if sortBy < 0 {
-			for _, v := range b.pref {
-				if at := slices.Index(b.vars, v); at >= 0 && e.mask>>at&1 == 1 {
-					s.sorted = at
-					break
-				}
+		for _, c := range columns[t.Order] {
+			r := [3]algebra.Ref{t.Triple.S, t.Triple.P, t.Triple.O}[c]
+			if r.IsVar() {
+				s.sorted = slices.Index(b.vars, r.Var)
+				break
 			}
 		}
 	}
@@ -483,7 +485,13 @@ func (b *block) join(l, r *subplan, re *element) *subplan {
 	rn := r.node
 	if method == algebra.Lookup && re.triple != nil {
 		// Conditions on the pattern alone come after the look-up.
-		rn = re.triple
+		t := *re.triple
+		var keys []string
+		for m := common; m != 0; m &= m - 1 {
+			keys = append(keys, b.vars[bits.TrailingZeros64(m)])
+		}
+		t.Order = b.order(&t, keys, b.need)
+		rn = &t
 		out.conds = l.conds
 		out.rows = max(l.rows*re.rows*sel, 0.01)
 	}

@@ -189,6 +189,9 @@ func certainlyShared(l, r algebra.Node, vars []string) bool {
 func (p *planner) leftJoin(n *algebra.LeftJoin, need algebra.Set, prefer []string) (algebra.Node, estimate) {
 	all := shared(n.L, n.R)
 	both := withExprs(with(need, all...), n.Cond...)
+	if prefer == nil {
+		prefer = all
+	}
 	l, le := p.plan(n.L, both, prefer)
 	r, m, e := p.right(l, le, n.R, all, both, len(n.Cond) == 0)
 	e.rows = max(e.rows, le.rows)
@@ -197,6 +200,9 @@ func (p *planner) leftJoin(n *algebra.LeftJoin, need algebra.Set, prefer []strin
 
 func (p *planner) semiJoin(n *algebra.SemiJoin, need algebra.Set, prefer []string) (algebra.Node, estimate) {
 	all := shared(n.L, n.R)
+	if prefer == nil {
+		prefer = all
+	}
 	l, le := p.plan(n.L, withExprs(with(need, all...), n.Cond...), prefer)
 	r, m, e := p.right(l, le, n.R, all, withExprs(algebra.NewSet(all...), n.Cond...), len(n.Cond) == 0)
 	e.rows = le.rows * selOther
