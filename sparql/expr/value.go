@@ -280,7 +280,7 @@ func (c *Ctx) ID(v Value) kg.ID {
 	if v.ID != 0 || v.K == Err {
 		return v.ID
 	}
-	if v.K == Int {
+	if v.K == Int && v.T == nil {
 		if id, ok := dict.FromInt(v.N); ok {
 			return id
 		}
