@@ -52,6 +52,10 @@ func table(eng *sparql.Engine, st kg.Store, text string, l sparql.Limits) ([]str
 		return nil, err
 	}
 	defer r.Close()
+	return rowsOf(r)
+}
+
+func rowsOf(r *sparql.Result) ([]string, error) {
 	var out []string
 	switch r.Form {
 	case sparql.Ask:
