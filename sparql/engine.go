@@ -27,6 +27,10 @@ type Plan = run.Plan
 // switched off.
 var ErrService = run.ErrService
 
+// ErrTooMany is what a query ends with that has more solutions than can be
+// counted.
+var ErrTooMany = run.ErrTooMany
+
 // Options configures an Engine. The zero value is useful.
 type Options struct {
 	// Now is the clock of NOW(); nil means time.Now.
@@ -174,7 +178,7 @@ func (p *Prepared) source(env *run.Env) (run.Source, error) {
 	if p.eng.opt.NoOptimise {
 		return naive.Source(env, p.node, p.columns())
 	}
-	return build(env, p.node, p.columns(), false)
+	return asSource(build(env, p.node, p.columns(), false))
 }
 
 // source evaluates a tree that was not rewritten yet.
@@ -182,7 +186,15 @@ func (e *Engine) source(env *run.Env, n algebra.Node, vars []string) (run.Source
 	if e.opt.NoOptimise {
 		return naive.Source(env, n, vars)
 	}
-	return build(env, opt.Rewrite(n), vars, false)
+	return asSource(build(env, opt.Rewrite(n), vars, false))
+}
+
+// asSource keeps a nil *Built from becoming a source that is not nil.
+func asSource(b *exec.Built, err error) (run.Source, error) {
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 // build plans a rewritten tree and makes its operators.

@@ -253,6 +253,10 @@ var queryCases = []queryCase{
 		query: `SELECT (COUNT(*) AS ?n) { ?x :p+ ?y }`, want: []string{"n=9"},
 	},
 	{
+		name: "volatile expressions see every solution", data: `:a :p 1, 2, 3 . :b :p 4, 5 .`,
+		query: `SELECT (COUNT(DISTINCT ?u) AS ?n) { { SELECT ?s { ?s :p ?o . ?x :p ?y } } BIND(STRUUID() AS ?u) }`, want: []string{"n=25"},
+	},
+	{
 		name: "zero-length paths reach all nodes", data: `:a :p :b . :c :q :d .`,
 		query: `SELECT ?x ?y { ?x :p* ?y }`,
 		want:  []string{"x=:a y=:a", "x=:a y=:b", "x=:b y=:b", "x=:c y=:c", "x=:d y=:d"},

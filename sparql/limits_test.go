@@ -231,3 +231,22 @@ func TestClosedResult(t *testing.T) {
 		}
 	}
 }
+
+// TestTooMany counts a product that no integer holds; the plain engine would
+// never get there.
+func TestTooMany(t *testing.T) {
+	var b strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&b, ":s :p %d .\n", i)
+	}
+	st := storeOf(t, b.String())
+	eng := sparql.New(sparql.Options{})
+	got, err := table(eng, st, `SELECT (COUNT(*) AS ?n) { ?a :p ?b . ?c :p ?d . ?e :p ?f . ?g :p ?h . ?i :p ?j }`, sparql.Limits{})
+	if err != nil || got[0] != "n=1000000000000000" {
+		t.Errorf("%v, %v", got, err)
+	}
+	_, err = table(eng, st, `SELECT (COUNT(*) AS ?n) { ?a :p ?b . ?c :p ?d . ?e :p ?f . ?g :p ?h . ?i :p ?j . ?k :p ?l . ?m :p ?n }`, sparql.Limits{})
+	if !errors.Is(err, sparql.ErrTooMany) {
+		t.Errorf("%v", err)
+	}
+}

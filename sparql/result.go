@@ -212,6 +212,9 @@ func (r *Result) construct(emit func([3]kg.ID) error) error {
 				times = b.Mult[i]
 			}
 			for ; times > 0; times-- {
+				if err := r.env.Check("construct"); err != nil {
+					return err
+				}
 				err := t.Fill(b, i, func(q [3]kg.ID, _ int) error { return emit(q) })
 				if err != nil {
 					return err

@@ -136,11 +136,9 @@ func fault(err error) error {
 	return &storeError{err}
 }
 
-// labels maps blank node labels of one operation to fresh nodes.
-type labels struct {
-	prefix string
-	seen   map[string]kg.ID
-}
+// labels makes the blank nodes of one operation new: its prefix is unlike any
+// other.
+type labels struct{ prefix string }
 
 func (r *runner) data(n syntax.TermNode, l *labels) (kg.ID, error) {
 	t, err := ground(n, l)

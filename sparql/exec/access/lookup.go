@@ -323,7 +323,7 @@ func (l *lookupOp) emit(row int) {
 		l.out.Cols[at] = append(l.out.Cols[at], l.chunk.Cols[c][:n]...)
 	}
 	for i := range n {
-		if w := m * l.weight[i]; w != 1 || l.out.Weighted {
+		if w := run.Product(m, l.weight[i]); w != 1 || l.out.Weighted {
 			l.out.Weigh(&l.mult, w)
 		}
 		l.out.N++

@@ -200,7 +200,9 @@ func (a *Aggregate) add(g *groupOp, b *run.Batch) error {
 	if a.Spec.Name == "COUNT" && !a.Spec.Distinct && (a.star() || a.Col >= 0) {
 		for i, at := range g.groups {
 			if a.star() || b.Cols[a.Col][i] != kg.Any {
-				a.counts[at] += b.Times(i)
+				if a.counts[at] += b.Times(i); run.TooMany(a.counts[at]) {
+					return run.ErrTooMany
+				}
 			}
 		}
 		return nil
@@ -214,6 +216,9 @@ func (a *Aggregate) add(g *groupOp, b *run.Batch) error {
 		}
 		g.ctx.Row = i
 		m := b.Times(i)
+		if run.TooMany(m) {
+			return run.ErrTooMany
+		}
 		if a.star() { // COUNT(DISTINCT *)
 			a.key = append(a.key[:0], kg.ID(at))
 			for _, c := range a.Cols {

@@ -319,7 +319,7 @@ func (j *joinOp) emit() {
 	for i, l := range j.c.left {
 		m := j.b.Times(int(l))
 		if len(j.c.mult) > 0 {
-			m *= j.c.mult[i]
+			m = run.Product(m, j.c.mult[i])
 		}
 		j.out.Weigh(&j.mult, m)
 		j.out.N++

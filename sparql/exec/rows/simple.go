@@ -254,6 +254,9 @@ type extendOp struct {
 	out      run.Batch
 	cols     [][]kg.ID // computed columns
 	repeated run.Out
+	pending  *run.Batch // being repeated, at row and copies
+	row      int
+	copies   int64
 }
 
 // Extend binds variables to expressions; an expression sees the columns of in
@@ -268,12 +271,9 @@ func Extend(env *run.Env, detail string, in run.Op, vars []string, exprs []expr.
 
 func (e *extendOp) Close() { e.in.Close() }
 func (e *extendOp) Next() (*run.Batch, error) {
-	b, err := e.in.Next()
+	b, err := e.input()
 	if b == nil || err != nil {
 		return nil, err
-	}
-	if e.expand && b.Mult != nil {
-		b = e.repeat(b)
 	}
 	if err := e.fetch.load(b); err != nil {
 		return nil, err
@@ -300,21 +300,35 @@ func (e *extendOp) Next() (*run.Batch, error) {
 	return &e.out, e.ctx.Fail
 }
 
-// repeat writes every row as often as it counts.
-func (e *extendOp) repeat(b *run.Batch) *run.Batch {
-	if e.repeated.Cols == nil {
-		e.repeated = run.NewOut(len(b.Cols))
-	}
-	e.repeated.Reset()
-	for i := range b.N {
-		for range b.Mult[i] {
-			for c, col := range b.Cols {
-				e.repeated.Cols[c] = append(e.repeated.Cols[c], col[i])
-			}
-			e.repeated.N++
+// input returns the next rows, each as often as it counts if that is asked for.
+func (e *extendOp) input() (*run.Batch, error) {
+	if e.pending == nil {
+		b, err := e.in.Next()
+		if b == nil || err != nil || !e.expand || b.Mult == nil {
+			return b, err
+		}
+		e.pending, e.row, e.copies = b, 0, 0
+		if e.repeated.Cols == nil {
+			e.repeated = run.NewOut(len(b.Cols))
 		}
 	}
-	return &e.repeated.Batch
+	e.repeated.Reset()
+	for b := e.pending; e.repeated.N < run.BatchRows; {
+		if e.copies == b.Mult[e.row] {
+			e.row, e.copies = e.row+1, 0
+			if e.row == b.N {
+				e.pending = nil
+				break
+			}
+			continue
+		}
+		for c, col := range b.Cols {
+			e.repeated.Cols[c] = append(e.repeated.Cols[c], col[e.row])
+		}
+		e.repeated.N++
+		e.copies++
+	}
+	return &e.repeated.Batch, nil
 }
 
 // distinctOp drops rows that were seen before.
@@ -429,7 +443,6 @@ type unnestOp struct {
 	parts [3]int   // column that must agree, or -1
 	fixed [3]kg.ID // constant that must agree, or Any
 	bind  [3]int   // new column, or -1
-	cols  [][]kg.ID
 	out   run.Out
 	mult  []int64
 }

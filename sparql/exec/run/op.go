@@ -1,6 +1,8 @@
 package run
 
 import (
+	"errors"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -126,6 +128,26 @@ func (o *Out) Weigh(buf *[]int64, m int64) {
 	*buf = append(*buf, m)
 	o.Mult = *buf
 }
+
+// maxTimes is where the number of times that a row counts stops growing; sums of
+// a few such numbers still fit.
+const maxTimes = 1 << 60
+
+// ErrTooMany: a result has more solutions than can be counted.
+var ErrTooMany = errors.New("sparql: more than 10^18 solutions: the patterns of the query are not connected")
+
+// Product multiplies two numbers of times; beyond maxTimes it stays there, and
+// TooMany tells.
+func Product(a, b int64) int64 {
+	hi, lo := bits.Mul64(uint64(a), uint64(b))
+	if hi != 0 || lo > maxTimes {
+		return maxTimes
+	}
+	return int64(lo)
+}
+
+// TooMany reports whether a number of times is no exact one any more.
+func TooMany(n int64) bool { return n >= maxTimes || n < 0 }
 
 // Mode says what a join does with left rows that match or do not.
 type Mode uint8
