@@ -28,7 +28,7 @@ func TestShippedDecoderChooses(t *testing.T) {
 	}{
 		{"who directed [1] =", []string{"[1] > directed by", "[1] > written by", "[1] < directed by", "[1] > directed by count", "[1] > directed by < directed by"}},
 		{"how many films did [1] direct =", []string{"[1] < directed by count", "[1] < directed by", "[1] > directed by count", "[1] < written by count"}},
-		{"who starred in the films that share directors with the film [1] =", []string{"[1] > directed by < directed by > starred actors", "[1] > directed by < directed by", "[1] > starred actors", "[1] > starred actors < starred actors > directed by"}},
+		{"who acted in the films directed by the director of [1] =", []string{"[1] > directed by < directed by > starred actors", "[1] > directed by < directed by", "[1] > starred actors", "[1] > starred actors < starred actors > directed by"}},
 		{"what is the longest river =", []string{"{river} max length", "{river} min length", "{river}", "{city} max population"}},
 	} {
 		ids := m.Tokenizer.Encode(c.prompt)
