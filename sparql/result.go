@@ -41,8 +41,10 @@ var errClosed = errors.New("sparql: the result is closed or was read before")
 // more reports the limit error if n rows are too many.
 func (r *Result) more(n int64) error {
 	if r.limit > 0 && n > r.limit {
-		return &LimitError{Name: "rows", Used: "more than " + strconv.FormatInt(r.limit, 10),
-			Allowed: strconv.FormatInt(r.limit, 10), Stage: "result"}
+		return &LimitError{
+			Name: "rows", Used: "more than " + strconv.FormatInt(r.limit, 10),
+			Allowed: strconv.FormatInt(r.limit, 10), Stage: "result",
+		}
 	}
 	return nil
 }

@@ -60,7 +60,8 @@ func TestUpdate(t *testing.T) {
 		{
 			"where is evaluated once", `:foo :value 1, 11 . :bar :value 3 .`,
 			`DELETE { :bar :value ?old } INSERT { :bar :value ?new } WHERE { :foo :value ?d OPTIONAL { :bar :value ?old } BIND(COALESCE(?old, 0) + ?d AS ?new) }`,
-			[]string{":bar :value 14", ":bar :value 4", ":foo :value 1", ":foo :value 11"}, sparql.UpdateStats{Added: 2, Removed: 1},
+			[]string{":bar :value 14", ":bar :value 4", ":foo :value 1", ":foo :value 11"},
+			sparql.UpdateStats{Added: 2, Removed: 1},
 		},
 		{"deletes before inserts", `:a :p 1 .`, `DELETE { ?s :p 1 } INSERT { ?s :p 1 } WHERE { ?s :p 1 }`, []string{":a :p 1"}, sparql.UpdateStats{Added: 1, Removed: 1}},
 		{"with", `:g { :a :p 1 } :a :p 2 .`, `WITH :g DELETE { ?s :p ?o } INSERT { ?s :q ?o } WHERE { ?s :p ?o }`, []string{":a :p 2", ":a :q 1 :g"}, sparql.UpdateStats{Added: 1, Removed: 1}},

@@ -89,7 +89,7 @@ func ParseDuration(s, datatype string) (Duration, error) {
 	if p.bad || p.s != "" || months < 0 || secs < 0 {
 		return d, ErrLexical
 	}
-	if k == YearMonth && (strings.ContainsAny(s, "DT")) || k == DayTime && strings.ContainsAny(date, "YM") {
+	if k == YearMonth && strings.ContainsAny(s, "DT") || k == DayTime && strings.ContainsAny(date, "YM") {
 		return d, ErrLexical
 	}
 	if neg {

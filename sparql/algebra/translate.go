@@ -590,8 +590,10 @@ func (t *translator) exprWith(e syntax.Expr, graph GraphRef, a *aggregator) Expr
 	case *syntax.Aggregate:
 		if a == nil {
 			if t.err == nil {
-				t.err = &syntax.Error{Line: e.Line, Col: e.Col, Offset: e.Offset,
-					Msg: "aggregate " + e.Name + " is not allowed here; use it in SELECT, HAVING or ORDER BY"}
+				t.err = &syntax.Error{
+					Line: e.Line, Col: e.Col, Offset: e.Offset,
+					Msg: "aggregate " + e.Name + " is not allowed here; use it in SELECT, HAVING or ORDER BY",
+				}
 			}
 			return &Const{}
 		}

@@ -13,11 +13,32 @@ func TestMatch(t *testing.T) {
 		pattern, flags, text string
 		want                 bool
 	}{
-		{"^a.c$", "", "abc", true}, {"a.c", "", "a\nc", false}, {"a.c", "s", "a\nc", true}, {"^b", "", "a\nb", false}, {"^b", "m", "a\nb", true},
-		{"B", "i", "abc", true}, {"a b", "x", "ab", true}, {"[a b]", "x", " ", true}, {"a.b", "q", "a.b", true}, {"a.b", "q", "axb", false}, {"A.B", "qi", "a.b", true},
-		{`\d+`, "", "٣", true}, {`^\w+$`, "", "straße", true}, {`^\w+$`, "", "a-b", false}, {`\i\c*`, "", "_x-1", true}, {`^\s$`, "", "\t", true}, {`\S`, "", " ", false},
-		{`\p{Lu}`, "", "Ä", true}, {`\P{L}`, "", "a", false}, {`[\d\-]+`, "", "1-2", true}, {`[^\s]`, "", " ", false}, {`\$`, "", "$", true}, {`(?:ab)+`, "", "abab", true}, {`[&~]`, "", "&", true},
-		{`a{2,3}`, "", "aa", true}, {`a*?b`, "", "aab", true},
+		{"^a.c$", "", "abc", true},
+		{"a.c", "", "a\nc", false},
+		{"a.c", "s", "a\nc", true},
+		{"^b", "", "a\nb", false},
+		{"^b", "m", "a\nb", true},
+		{"B", "i", "abc", true},
+		{"a b", "x", "ab", true},
+		{"[a b]", "x", " ", true},
+		{"a.b", "q", "a.b", true},
+		{"a.b", "q", "axb", false},
+		{"A.B", "qi", "a.b", true},
+		{`\d+`, "", "٣", true},
+		{`^\w+$`, "", "straße", true},
+		{`^\w+$`, "", "a-b", false},
+		{`\i\c*`, "", "_x-1", true},
+		{`^\s$`, "", "\t", true},
+		{`\S`, "", " ", false},
+		{`\p{Lu}`, "", "Ä", true},
+		{`\P{L}`, "", "a", false},
+		{`[\d\-]+`, "", "1-2", true},
+		{`[^\s]`, "", " ", false},
+		{`\$`, "", "$", true},
+		{`(?:ab)+`, "", "abab", true},
+		{`[&~]`, "", "&", true},
+		{`a{2,3}`, "", "aa", true},
+		{`a*?b`, "", "aab", true},
 	} {
 		re, err := xregex.Compile(c.pattern, c.flags)
 		if err != nil {
