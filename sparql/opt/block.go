@@ -328,6 +328,9 @@ func (b *block) order(s *algebra.Scan, first []string, need algebra.Set) kg.Orde
 	if !s.Triple.S.IsVar() && !s.Triple.O.IsVar() && !s.Triple.P.IsVar() {
 		return kg.SPO
 	}
+	if s.Graph.Kind == algebra.Named && !s.Graph.Name.IsVar() && s.Triple.S.IsVar() && s.Triple.P.IsVar() && s.Triple.O.IsVar() {
+		return kg.GSPO // the others would read all graphs
+	}
 	score := func(r algebra.Ref) int {
 		switch {
 		case !r.IsVar():

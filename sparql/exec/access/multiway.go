@@ -36,14 +36,27 @@ type multiwayOp struct {
 // trie is a pattern as nested sorted lists: the keys of a level and, for each,
 // the range of its children in the next.
 type trie struct {
+	*lists
 	p      *pattern
 	o      kg.Order
 	pos    []position // of the levels
-	keys   [][]kg.ID
-	off    [][]int32
-	index  *idtable.Table // keys of level 0 that are probed at a later depth
-	at     []int32        // current key per level
-	probed bool
+	at     []int32    // current key per level
+	probed bool       // level 0 is met at a later depth
+}
+
+// lists are the quads of a trie. Patterns that differ only in the names of
+// their variables share them.
+type lists struct {
+	keys  [][]kg.ID
+	off   [][]int32
+	index *idtable.Table // keys of level 0, if they are probed
+}
+
+// listKey is what decides the lists of a trie.
+type listKey struct {
+	p kg.Pattern
+	o kg.Order
+	n int
 }
 
 // part is a pattern that has the variable of a depth, at some level.
@@ -163,15 +176,6 @@ func (m *multiwayOp) load(t *trie) error {
 	for l := range k - 1 {
 		t.off[l] = append(t.off[l], int32(len(t.keys[l+1])))
 	}
-	if t.probed {
-		t.index = idtable.New(1)
-		for _, id := range t.keys[0] {
-			t.index.Insert1(id)
-		}
-		if err := m.Charge(t.index.Bytes()); err != nil {
-			return err
-		}
-	}
 	return m.Env.Fault("Multiway", cur.Err())
 }
 
@@ -180,9 +184,24 @@ func (m *multiwayOp) Next() (*run.Batch, error) {
 		return nil, nil
 	}
 	if !m.ready {
+		seen := map[listKey]*lists{}
 		for _, t := range m.tries {
-			if err := m.load(t); err != nil {
-				return nil, err
+			key := listKey{t.p.fixed, t.o, len(t.pos)}
+			if t.lists = seen[key]; t.lists == nil {
+				t.lists = &lists{}
+				seen[key] = t.lists
+				if err := m.load(t); err != nil {
+					return nil, err
+				}
+			}
+			if t.probed && t.index == nil {
+				t.index = idtable.New(1)
+				for _, id := range t.keys[0] {
+					t.index.Insert1(id)
+				}
+				if err := m.Charge(t.index.Bytes()); err != nil {
+					return nil, err
+				}
 			}
 		}
 		m.ready = true
@@ -268,7 +287,7 @@ next:
 			if i == it.drive {
 				continue
 			}
-			if p.level == 0 && p.t.index != nil {
+			if p.level == 0 && p.t.probed {
 				j := p.t.index.Find1(id)
 				if j < 0 {
 					continue next
