@@ -365,7 +365,7 @@ func (e *Encoder) appendColumn(dst []byte, vals []uint64) []byte {
 	e.table = e.table[:0]
 	tabled := -1
 	if width > 2 {
-		tabled, width, total = e.chooseTable(vals, &stats, groups[:k], width, total)
+		tabled, width, _ = e.chooseTable(vals, &stats, groups[:k], width, total)
 	}
 	// Header.
 	dst = append(dst, byte(width), byte(k))

@@ -90,7 +90,6 @@ type runWriter struct {
 	id    uint64
 	tag   kg.Tag
 	group [][]byte
-	buf   []byte
 	n     int
 	heads []byte
 }

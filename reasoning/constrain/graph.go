@@ -883,3 +883,6 @@ func (g *Graph) Name(n Node) (string, bool) {
 	}
 	return f, f != ""
 }
+
+// TypePredicates are the predicates that say what a thing is.
+func (g *Graph) TypePredicates() []kg.ID { return g.typePreds }

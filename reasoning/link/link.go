@@ -160,6 +160,11 @@ func (l *Linker) postings(word string) []uint32 {
 	return l.posts[l.start[i]:l.start[i+1]]
 }
 
+// Knows reports whether a word stands in any name or class.
+func (l *Linker) Knows(word string) bool {
+	return len(l.postings(word)) > 0 || len(l.postings(Singular(word))) > 0 || len(l.classes[Singular(word)]) > 0
+}
+
 // Link finds the mentions, classes and numbers of a question and writes its
 // prompt.
 func (l *Linker) Link(question string, pins ...Pin) (*Linked, error) {

@@ -111,3 +111,55 @@ func TestStudy(t *testing.T) {
 	}
 	t.Logf("fitted on all: %+v -> %.1f", rank.Fit(all, 1), 100*rank.Expected(rank.Fit(all, 1), all))
 }
+
+// TestStudyAsk is `eval ask` over the sets of TestStudy.
+func TestStudyAsk(t *testing.T) {
+	n, _ := strconv.Atoi(os.Getenv("QUAESTOR_STUDY"))
+	if n == 0 {
+		t.Skip("skipped: set QUAESTOR_STUDY to the number of questions a set")
+	}
+	dir := shared.Dir(t)
+	ctx := context.Background()
+	enc, err := encode.Open(filepath.Join(dir, "models", "minilm", "all-minilm-l6-v2-q8_0-emb-q5_1.gguf"), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer enc.Close()
+	b, err := decoder.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := decode.FromBytes(decoder.Name, b, decode.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	sets := strings.Fields(os.Getenv("QUAESTOR_SETS"))
+	if len(sets) == 0 {
+		sets = []string{"metaqa/1hop.test", "metaqa/2hop.test", "metaqa/3hop.test", "simplequestions-wikidata/test", "lcquad1/test", "geoquery/test"}
+	}
+	for _, set := range sets {
+		graph, file, _ := strings.Cut(set, "/")
+		s, err := LoadGraph(ctx, filepath.Join(dir, "data", "kgqa", graph, "kg.nt.gz"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		qs, err := ReadQuestions(filepath.Join(dir, "data", "kgqa", graph, file+".jsonl.gz"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := reasoning.New(reasoning.Options{Decoder: reasoning.NewModel(decoder.Name, m), Encoder: enc})
+		var out *os.File
+		if p := os.Getenv("QUAESTOR_OUT"); p != "" {
+			if out, err = os.OpenFile(p, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r, err := Evaluate(ctx, e, s, Sample(qs, n, 7), out, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%-30s %+v", set, *r)
+		s.Close()
+	}
+}

@@ -143,8 +143,18 @@ func (a *Automaton) graphOps(c *ctx, p point) {
 			})
 		}
 	}
-	if p.onlyEdges || p.named && p.ops == 0 {
-		return // a name alone is no question
+	if p.onlyEdges {
+		return
+	}
+	if p.named && p.ops == 0 {
+		// A name alone is no question, but "Jordan Avery of Brightwater" says
+		// which of several things of that name is meant.
+		for _, rd := range rds {
+			if len(p.walk.Set) > 1 && more {
+				a.branchStep(c, p, " |", nil, p.walk.Set, rd)
+			}
+		}
+		return
 	}
 	if more {
 		present := a.x.classesIn(p.walk.Set)
