@@ -257,6 +257,22 @@ var queryCases = []queryCase{
 		query: `SELECT (COUNT(DISTINCT ?u) AS ?n) { { SELECT ?s { ?s :p ?o . ?x :p ?y } } BIND(STRUUID() AS ?u) }`, want: []string{"n=25"},
 	},
 	{
+		name: "an optional value that another pattern may give", data: `:a :p 1 . :b :p 2 ; :q 5 . :a :r 7 . :b :r 5 .`,
+		query: `SELECT ?s ?v { { ?s :p ?x OPTIONAL { ?s :q ?v } } { ?s :r ?v } FILTER(?v > 1) }`, want: []string{"s=:a v=7", "s=:b v=5"},
+	},
+	{
+		name: "an optional value that a later OPTIONAL gives", data: `:a :p 1 . :b :p 2 ; :q 5 . :a :r 7 .`,
+		query: `SELECT ?s ?v { ?s :p ?x OPTIONAL { ?s :q ?v } OPTIONAL { ?s :r ?v } FILTER(?v > 1) }`, want: []string{"s=:a v=7", "s=:b v=5"},
+	},
+	{
+		name: "distinct counts over cycles", data: `:a :p :b, :c . :b :p :c, :a . :c :p :a, :b .`,
+		query: `SELECT (COUNT(DISTINCT ?x) AS ?nx) (COUNT(DISTINCT ?y) AS ?ny) (COUNT(DISTINCT ?z) AS ?nz) (COUNT(*) AS ?n) { ?x :p ?y . ?y :p ?z . ?z :p ?x }`, want: []string{"nx=3 ny=3 nz=3 n=6"},
+	},
+	{
+		name: "distinct counts of one corner", data: `:a :p :b, :c . :b :p :c, :a . :c :p :a, :b .`,
+		query: `SELECT (COUNT(DISTINCT ?y) AS ?ny) { ?x :p ?y . ?y :p ?z . ?z :p ?x }`, want: []string{"ny=3"},
+	},
+	{
 		name: "zero-length paths reach all nodes", data: `:a :p :b . :c :q :d .`,
 		query: `SELECT ?x ?y { ?x :p* ?y }`,
 		want:  []string{"x=:a y=:a", "x=:a y=:b", "x=:b y=:b", "x=:c y=:c", "x=:d y=:d"},

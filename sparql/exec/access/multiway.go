@@ -117,7 +117,12 @@ func Multiway(env *run.Env, n *algebra.Multiway, need algebra.Set) (run.Op, erro
 			m.cols = append(m.cols, d)
 		}
 	}
-	m.Order = m.Names
+	for d, v := range n.Vars {
+		if !m.need[d] {
+			break
+		}
+		m.Order = append(m.Order, v)
+	}
 	m.out = run.NewOut(len(m.Names))
 	return m, nil
 }
