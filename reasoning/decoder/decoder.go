@@ -6,10 +6,14 @@ package decoder
 
 import (
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/quaestor-kg/quaestor/reasoning/rank"
+	"github.com/quaestor-kg/quaestor/reasoning/verify"
 )
 
 //go:embed decoder.gguf.zst
@@ -37,3 +41,25 @@ var unpack = sync.OnceValues(func() ([]byte, error) {
 // Bytes returns the GGUF file: Llama architecture, F16, with its tokenizer. It
 // is unpacked once, shared, and must not be changed.
 func Bytes() ([]byte, error) { return unpack() }
+
+//go:embed fitted.json
+var fitted []byte
+
+// Fitted returns the numbers that were fitted for this decoder (see
+// reasoning/train/calibrate): how its scores are mixed with the cheap ones, and
+// how often answers that looked alike were right.
+func Fitted() (rank.Weights, *verify.Calibrator, error) {
+	var f struct {
+		Decoder    string          `json:"decoder"`
+		Mix        rank.Weights    `json:"mix"`
+		Calibrator json.RawMessage `json:"calibrator"`
+	}
+	if err := json.Unmarshal(fitted, &f); err != nil {
+		return rank.Weights{}, nil, fmt.Errorf("decoder: fitted.json: %w", err)
+	}
+	c, err := verify.ReadCalibrator(f.Calibrator)
+	if err != nil {
+		return rank.Weights{}, nil, fmt.Errorf("decoder: fitted.json: %w", err)
+	}
+	return f.Mix, c, nil
+}

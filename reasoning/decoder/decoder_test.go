@@ -88,3 +88,20 @@ func TestInferenceAgreesWithTraining(t *testing.T) {
 		}
 	}
 }
+
+func TestFittedNumbersBelongToTheDecoder(t *testing.T) {
+	mix, c, err := Fitted()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Model != Name || c.N < 400 {
+		t.Errorf("calibrated for %q on %d questions", c.Model, c.N)
+	}
+	if mix.SumQ <= 0 || mix.PerToken <= 0 || mix.Cos <= 0 {
+		t.Errorf("mix %+v", mix)
+	}
+	last := c.Bins[len(c.Bins)-1]
+	if low := c.Bins[0]; float64(low.Right)/float64(low.N) > 0.2 || float64(last.Right)/float64(last.N) < 0.9 {
+		t.Errorf("the lowest bin is right %d of %d times, the highest %d of %d", low.Right, low.N, last.Right, last.N)
+	}
+}
