@@ -49,6 +49,9 @@ func (a *app) answerer(context.Context) (*engine, error) {
 		}
 		e.name = decoder.Name
 		o.Decoder = reasoning.NewModel(e.name, m)
+		if o.Weights, o.Calibrator, err = decoder.Fitted(); err != nil {
+			return nil, fmt.Errorf("embedded decoder: %w", err)
+		}
 	default:
 		m, err := decode.Load(name, decode.Options{Threads: a.cfg.num("threads")})
 		if err != nil {
