@@ -10,16 +10,16 @@ import (
 
 // element is one input of a join block.
 type element struct {
-	node   algebra.Node    // planned; a Scan for a triple pattern
-	triple *algebra.Scan   // the pattern, or nil
-	path   *algebra.Path   // the closure path, or nil
-	vars   []int           // variables of the block, numbered
-	mask   uint64          // the same as bits
-	maybe  uint64          // those it may leave unbound
-	rows   float64         // rows if it is read by itself
-	cost   float64         // of reading it so
-	quads  float64         // of a triple pattern: quads behind the rows
-	ndv    map[int]float64 // distinct values per variable
+	node   algebra.Node  // planned; a Scan for a triple pattern
+	triple *algebra.Scan // the pattern, or nil
+	path   *algebra.Path // the closure path, or nil
+	vars   []int         // variables of the block, numbered
+	mask   uint64        // the same as bits
+	maybe  uint64        // those it may leave unbound
+	rows   float64       // rows if it is read by itself
+	cost   float64       // of reading it so
+	quads  float64       // of a triple pattern: quads behind the rows
+	dom    []float64     // per variable of the block: size of the domain its values are drawn from; 0 if it has none
 }
 
 // pending is a condition that waits for its variables.
@@ -216,7 +216,7 @@ func (b *block) mask(vars []string) (m uint64) {
 }
 
 func (b *block) element(n algebra.Node, need algebra.Set) *element {
-	e := &element{ndv: map[int]float64{}}
+	e := &element{dom: make([]float64, len(b.vars))}
 	scope := algebra.InScope(n)
 	e.mask = b.mask(scope.List())
 	certain := algebra.Certain(n)
@@ -257,9 +257,9 @@ func (b *block) element(n algebra.Node, need algebra.Set) *element {
 		e.node, e.rows, e.cost = node, max(est.rows, 0.1), est.cost
 	}
 	for _, v := range e.vars {
-		e.ndv[v] = e.rows
+		e.dom[v] = e.rows
 		if len(e.vars) > 1 {
-			e.ndv[v] = max(e.rows/2, 1)
+			e.dom[v] = max(e.rows/2, 1)
 		}
 	}
 	return e
@@ -298,8 +298,17 @@ func (b *block) tripleElement(e *element, n *algebra.BGP, need algebra.Set) {
 		}
 		d = max(d, 1)
 		v := slices.Index(b.vars, r.Var)
-		if old, ok := e.ndv[v]; !ok || d < old {
-			e.ndv[v] = d
+		// With its other end fixed a pattern holds a sample of the predicate's
+		// values; two samples meet in few. Types split their subjects instead.
+		dom := d
+		switch {
+		case i == 0 && known && !t.O.IsVar() && t.P.Term.Value != kg.RDFType:
+			dom = float64(ps.Subjects)
+		case i == 2 && known && !t.S.IsVar():
+			dom = float64(ps.Objects)
+		}
+		if old := e.dom[v]; old == 0 || dom < old {
+			e.dom[v] = dom
 		}
 		if need.Has(r.Var) {
 			live *= d
@@ -363,13 +372,13 @@ type subplan struct {
 	rows   float64
 	cost   float64
 	sorted int // variable that the rows are sorted by, or -1
-	ndv    map[int]float64
+	dom    []float64
 	conds  uint64 // conditions that were applied
 	node   algebra.Node
 }
 
 func (b *block) start(e *element, i, sortBy int) *subplan {
-	s := &subplan{set: 1 << i, mask: e.mask, maybe: e.maybe, rows: e.rows, cost: e.cost, sorted: -1, ndv: e.ndv, node: e.node}
+	s := &subplan{set: 1 << i, mask: e.mask, maybe: e.maybe, rows: e.rows, cost: e.cost, sorted: -1, dom: e.dom, node: e.node}
 	if e.triple != nil {
 		t := *e.triple
 		var first []string
@@ -436,7 +445,7 @@ func (b *block) join(l, r *subplan, re *element) *subplan {
 	sel, first := 1.0, true
 	for m := common; m != 0; m &= m - 1 {
 		v := bits.TrailingZeros64(m)
-		d := max(l.ndv[v], r.ndv[v], 1)
+		d := max(l.dom[v], r.dom[v], 1)
 		if !first {
 			d = max(d/4, 1) // columns are not independent
 		}
@@ -499,15 +508,11 @@ func (b *block) join(l, r *subplan, re *element) *subplan {
 		out.rows = max(l.rows*re.rows*sel, 0.01)
 	}
 	out.node = &algebra.Join{L: l.node, R: rn, Method: method, Est: out.rows}
-	out.ndv = map[int]float64{}
-	for v, d := range l.ndv {
-		out.ndv[v] = min(d, out.rows)
-	}
-	for v, d := range r.ndv {
-		if o, ok := out.ndv[v]; ok {
-			d = min(d, o)
+	out.dom = slices.Clone(l.dom)
+	for v, d := range r.dom {
+		if o := out.dom[v]; d != 0 && (o == 0 || d < o) {
+			out.dom[v] = d
 		}
-		out.ndv[v] = max(min(d, out.rows), 0.01)
 	}
 	return b.applyConds(out)
 }
@@ -523,16 +528,16 @@ func (b *block) search(seed *seedInput) *subplan {
 	n := len(b.elems)
 	var first *subplan
 	if seed != nil {
-		first = &subplan{mask: b.mask(seed.seed.Vars), rows: max(seed.rows, 1), sorted: -1, ndv: map[int]float64{}, node: seed.seed}
+		first = &subplan{mask: b.mask(seed.seed.Vars), rows: max(seed.rows, 1), sorted: -1, dom: make([]float64, len(b.vars)), node: seed.seed}
 		for m := first.mask; m != 0; m &= m - 1 {
-			first.ndv[bits.TrailingZeros64(m)] = first.rows
+			first.dom[bits.TrailingZeros64(m)] = first.rows
 		}
 	}
 	if n == 0 {
 		if first != nil {
 			return first
 		}
-		return &subplan{rows: 1, sorted: -1, node: &algebra.Unit{}, ndv: map[int]float64{}}
+		return &subplan{rows: 1, sorted: -1, node: &algebra.Unit{}, dom: make([]float64, len(b.vars))}
 	}
 	if n == 1 && first == nil {
 		return b.start(b.elems[0], 0, -1)

@@ -44,7 +44,7 @@ func (b *block) cyclic(need algebra.Set) {
 		}
 	}
 	var elem element
-	elem.ndv = map[int]float64{}
+	elem.dom = make([]float64, len(b.vars))
 	elem.mask = mask
 	elem.rows = 1
 	for v := range b.vars {
@@ -54,9 +54,9 @@ func (b *block) cyclic(need algebra.Set) {
 		elem.vars = append(elem.vars, v)
 	}
 	for _, i := range core {
-		for v, d := range b.elems[i].ndv {
-			if o, ok := elem.ndv[v]; !ok || d < o {
-				elem.ndv[v] = d
+		for v, d := range b.elems[i].dom {
+			if o := elem.dom[v]; d != 0 && (o == 0 || d < o) {
+				elem.dom[v] = d
 			}
 		}
 		elem.rows = max(elem.rows, b.elems[i].rows)
