@@ -196,7 +196,7 @@ func TestConsole(t *testing.T) {
 	run(t, ctx, theme("light"), size(1280, 900), chromedp.Navigate(url), chromedp.WaitVisible(".example", chromedp.ByQuery))
 	axe(t, ctx, "home")
 	run(t, ctx, ask(question),
-		chromedp.WaitVisible(".stages li.end", chromedp.ByQuery), // it streams: a stage is done before the answer is
+		chromedp.WaitVisible(".stage-end", chromedp.ByQuery), // it streams: a stage is done before the answer is
 		chromedp.Poll(haveAnswer, nil, chromedp.WithPollingTimeout(90*time.Second)),
 		chromedp.Text("#answer", &answer, chromedp.ByQuery),
 		chromedp.Text("#query", &query, chromedp.ByQuery),

@@ -416,6 +416,7 @@ func runTests(console string) error {
 	o.EntryNames = "[dir]/[name]"
 	o.OutExtension = map[string]string{".js": ".mjs"}
 	o.Platform = api.PlatformNode
+	o.Engines = []api.Engine{{Name: api.EngineNode, Version: "20"}} // browsers know no "node:" imports
 	o.Sourcemap = api.SourceMapInline
 	o.Write = true
 	if r := api.Build(o); len(r.Errors) > 0 {
@@ -432,7 +433,7 @@ func runTests(console string) error {
 		return err
 	}
 	sort.Strings(built)
-	cmd := exec.Command("node", append([]string{"--enable-source-maps", "--test"}, built...)...)
+	cmd := exec.Command("node", append([]string{"--enable-source-maps", "--test", "--test-reporter=spec"}, built...)...)
 	cmd.Dir = console
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	return cmd.Run()

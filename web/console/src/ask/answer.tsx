@@ -69,7 +69,7 @@ function Stages({ run }: { run: Run }) {
             const s = run.stages[n];
             const over = run.end !== undefined && s.state !== "end";
             return (
-              <li key={n} class={over ? "skip" : s.state}>
+              <li key={n} class={"stage-" + (over ? "skip" : s.state)}>
                 <Icon name={s.state === "end" ? "check" : s.state === "skip" || over ? "skip" : "dot"} />
                 {stageText(run, n)}
                 {s.state === "end" && s.ms !== undefined ? <b> {duration(s.ms)}</b> : null}
@@ -201,7 +201,7 @@ function Sentence({ run }: { run: Run }) {
             </div>
           ) : null}
           <p>
-            {run.answer.segments.map((s, i) => (
+            {(same(big, run.answer.segments[0]) ? run.answer.segments.slice(1) : run.answer.segments).map((s, i) => (
               <Piece key={i} run={run} seg={s} />
             ))}
           </p>
@@ -216,6 +216,9 @@ function Sentence({ run }: { run: Run }) {
     </div>
   );
 }
+
+/** The value is not said twice: a sentence that begins with it goes on after it. */
+const same = (a: Segment | null, b: Segment | undefined): boolean => a !== null && b !== undefined && JSON.stringify(a) === JSON.stringify(b);
 
 const firstRows = 5;
 const inlineRows = 50;
@@ -235,6 +238,7 @@ function Rows({ run }: { run: Run }) {
   const numeric = (v: string) => run.rows.every((r) => { const x = r[v]; return !x || (x.type !== "triple" && x.type !== "uri" && x.type !== "bnode" && isNumeric(x.datatype)); });
   const numericVars = new Set(run.vars.filter(numeric));
   const derived = run.answer?.derived ?? [];
+  const head = (v: string) => (run.vars.length === 1 ? heading(v) : headingOf(v));
   return (
     <div class="rowbox" id="rows">
       <div class="scroll" tabIndex={0} role="region" aria-label={t.ask.rowsRegion}>
@@ -243,7 +247,7 @@ function Rows({ run }: { run: Run }) {
             <tr>
               {run.vars.map((v) => (
                 <th key={v} class={numericVars.has(v) ? "n" : ""} scope="col">
-                  {heading(v)}
+                  {head(v)}
                 </th>
               ))}
               <th scope="col">{t.ask.kindColumn}</th>
@@ -290,7 +294,8 @@ function Rows({ run }: { run: Run }) {
   );
 }
 
-const heading = (v: string): string => v.replace(/[_-]+/g, " ").replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase().replace(/^./, (c) => c.toUpperCase());
+const heading = (v: string): string => (v.length === 1 ? t.ask.answerColumn : headingOf(v));
+const headingOf = (v: string): string => v.replace(/[_-]+/g, " ").replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase().replace(/^./, (c) => c.toUpperCase());
 
 function SourceCell({ run, row, first, statements }: { run: Run; row: number; first?: string; statements: number }) {
   if (!first) return <span class="small">{outcome(run) === "running" ? "…" : "–"}</span>;

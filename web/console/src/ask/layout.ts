@@ -194,6 +194,9 @@ function order(columns: PlacedNode[][], edges: PathEdge[], groupOf: Map<string, 
 
 const textWidth = (s: string, size: number) => [...s].length * size * 0.54;
 const maxLabel = 24;
+const minGap = 64;
+/** narrower columns hold too few letters to tell names apart: scroll instead */
+const minColumn = 88;
 
 export function shorten(s: string, max: number): string {
   const chars = [...s];
@@ -201,16 +204,17 @@ export function shorten(s: string, max: number): string {
 }
 
 function place(columns: PlacedNode[][], width: number): { width: number; height: number } {
-  const widths = columns.map((column) => {
+  const gaps = columns.length - 1;
+  const wanted = columns.map((column) => {
     let w = 76;
     for (const n of column) w = Math.max(w, textWidth(shorten(n.label, maxLabel), 12) + 24, textWidth(shorten(n.sub, maxLabel), 11) + 24);
     return Math.min(176, Math.ceil(w));
   });
-  const gaps = columns.length - 1;
-  const minimum = widths.reduce((a, b) => a + b, 0) + gaps * 76 + 2 * margin;
+  const widths = shrink(wanted, width - 2 * margin - gaps * minGap);
+  const minimum = widths.reduce((a, b) => a + b, 0) + gaps * minGap + 2 * margin;
   const total = Math.max(width, minimum);
-  const gap = gaps > 0 ? Math.min(190, 76 + (total - minimum) / gaps) : 0;
-  const used = minimum + (gap - 76) * gaps;
+  const gap = gaps > 0 ? Math.min(190, minGap + (total - minimum) / gaps) : 0;
+  const used = minimum + (gap - minGap) * gaps;
   const tallest = Math.max(1, ...columns.map((c) => c.length));
   const height = Math.max(206, tallest * (nodeHeight + rowGap) - rowGap + 2 * margin);
   let x = margin + (total - used) / 2;
@@ -227,6 +231,23 @@ function place(columns: PlacedNode[][], width: number): { width: number; height:
     x += widths[i]! + gap;
   });
   return { width: Math.ceil(total), height: Math.ceil(height) };
+}
+
+/** shrink narrows the widest columns first until they fit, none below minColumn. */
+function shrink(widths: number[], room: number): number[] {
+  const out = [...widths];
+  const sum = () => out.reduce((a, b) => a + b, 0);
+  let over = sum() - room;
+  while (over > 0) {
+    const widest = Math.max(...out);
+    if (widest <= minColumn) break;
+    const next = Math.max(minColumn, ...out.filter((w) => w < widest));
+    const many = out.filter((w) => w === widest).length;
+    const cut = Math.min(widest - next, over / many);
+    for (let i = 0; i < out.length; i++) if (out[i] === widest) out[i] = widest - cut;
+    over = cut < 0.01 ? 0 : sum() - room;
+  }
+  return out.map(Math.floor);
 }
 
 function route(edges: PathEdge[], groupOf: Map<string, string>, byId: Map<string, PlacedNode>): PlacedEdge[] {

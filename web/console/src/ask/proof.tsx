@@ -50,7 +50,7 @@ function Picture({ run }: { run: Run }) {
   const unfolded = useSignal<ReadonlySet<string>>(new Set());
   const path = pathOf(run);
   const anchors = anchorsOf(run);
-  const picture = useMemo(() => layout(path, anchors, 496, unfolded.value), [run.path, run.statements, anchors.join(" "), unfolded.value]);
+  const picture = useMemo(() => layout(path, anchors, 492, unfolded.value), [run.path, run.statements, anchors.join(" "), unfolded.value]);
   const region = useRef<HTMLDivElement>(null);
   const order = [...new Set(picture.edges.flatMap((e) => e.statements))];
   const current = order.indexOf(selected.value);
@@ -59,7 +59,9 @@ function Picture({ run }: { run: Run }) {
     if (step !== 0 && order.length > 0) {
       e.preventDefault();
       set({ sel: order[current < 0 ? (step > 0 ? 0 : order.length - 1) : (current + step + order.length) % order.length] });
-    } else if (e.key === "Enter") {
+    } else if (e.key === "c") {
+      document.querySelector<HTMLButtonElement>("#source .foot .textlink")?.click();
+    } else if (e.key === "Enter" || e.key === "o") {
       document.getElementById("source")?.scrollIntoView({ block: "nearest" });
       document.getElementById("source")?.focus();
     }

@@ -10,7 +10,7 @@ import { pack, unpack } from "../core/pack.ts";
 import { route, set } from "../core/router.ts";
 import type { Binding, Choices, Problem } from "../core/types.ts";
 import { runSparql } from "../query/sparql.ts";
-import { lex } from "../sparql/lex.ts";
+import { place } from "../sparql/pretty.ts";
 import { t } from "../strings/en.ts";
 import { Icon } from "../shell/icons.tsx";
 import { asProblem, ProblemCard } from "../shell/widgets.tsx";
@@ -34,9 +34,10 @@ export function QueryCard({ run }: { run: Run }) {
   const decoded = q === undefined || (mode.value === "decoded" && text !== "");
   const chosen = run.pieces.filter((p) => !p.forced);
   const peek = slot.value ?? chosen.find((p) => p.allowed !== undefined && p.allowed > 1) ?? null;
+  const known = names(run);
   const byDecoder = run.model !== null && run.pieces.length > 0;
   if (q === undefined && text === "" && !busy.value) return null;
-  const note = q?.tokens !== undefined ? t.query.tokens(q.tokens, q.tokens - (q.forced ?? 0), q.forced ?? 0) : "";
+  const note = q?.tokens === undefined ? "" : q.forced === undefined ? t.query.tokensRead(q.tokens) : t.query.tokens(q.tokens, q.tokens - q.forced, q.forced);
   return (
     <section class="card query" id="query" aria-label={t.ask.query}>
       <div class="head">
@@ -61,7 +62,11 @@ export function QueryCard({ run }: { run: Run }) {
               </div>
             ) : null}
             <pre tabIndex={0} role="region" aria-label={t.query.text}>
-              {decoded || sameText ? <Written run={run} current={peek} onPick={(p) => (slot.value = p)} /> : <Highlighted text={q?.sparql ?? ""} />}
+              {decoded || sameText ? (
+                <Code text={text} known={known} pieces={run.pieces} current={peek} onPick={(p) => (slot.value = p)} />
+              ) : (
+                <Code text={q?.sparql ?? ""} known={known} />
+              )}
               {run.retracted !== "" ? <del>{run.retracted}</del> : null}
             </pre>
           </div>
@@ -108,31 +113,54 @@ function oneLine(sparql: string): string {
   return body.length > 90 ? body.slice(0, 89) + "…" : body;
 }
 
-/** Highlighted colours a text; only the lexer decides, nothing is interpreted. */
-export function Highlighted({ text }: { text: string }) {
-  return (
-    <>
-      {lex(text).map((k) =>
-        k.kind === "space" || k.kind === "other" || k.kind === "punctuation" ? text.slice(k.from, k.to) : (
-          <span key={k.from} class={"k-" + k.kind}>{text.slice(k.from, k.to)}</span>
-        ),
-      )}
-    </>
-  );
+/** names maps the IRIs of a run to what readers call them. */
+function names(run: Run): Map<string, string> {
+  const out = new Map<string, string>();
+  for (const s of run.statements) for (const x of [s.s, s.p, s.o]) if (x.type === "uri" && x.label) out.set(x.value, x.label);
+  for (const m of run.mentions) for (const c of m.candidates) out.set(c.iri, c.label);
+  return out;
 }
 
-/** Written shows the pieces: forced text plain, chosen text underlined and open to a peek. */
-function Written({ run, current, onPick }: { run: Run; current: WrittenPiece | null; onPick: (p: WrittenPiece) => void }) {
+const nameOf = (text: string, known: Map<string, string>): string | undefined => known.get(text.trim().replace(/^<|>$/g, ""));
+
+interface CodeProps {
+  text: string;
+  known?: Map<string, string>;
+  pieces?: WrittenPiece[];
+  current?: WrittenPiece | null;
+  onPick?: (p: WrittenPiece) => void;
+}
+
+/**
+ * Code shows a query: coloured by the lexer, broken into lines. Where it comes
+ * from the decoder, forced text is plain and chosen text underlined; a choice
+ * opens its peek.
+ */
+export function Code({ text, known, pieces, current, onPick }: CodeProps) {
   return (
     <>
-      {run.pieces.map((p) => {
-        if (p.forced) return <span key={p.from} class="forced">{p.t}</span>;
-        if (p.allowed === undefined) return <span key={p.from} class="slot">{p.t}</span>;
-        const tight = p.mass !== undefined && p.mass < 0.2;
+      {place(text).map((k) => {
+        const word = text.slice(k.from, k.to);
+        const cls = k.kind === "punctuation" || k.kind === "other" ? "" : "k-" + k.kind;
+        const piece = pieces?.find((p) => p.from <= k.from && k.from < p.from + p.t.length && !p.forced);
+        const label = known ? nameOf(word, known) : undefined;
+        if (piece?.allowed !== undefined && onPick) {
+          const tight = piece.mass !== undefined && piece.mass < 0.2;
+          const title = [label, t.query.allowed(count(piece.allowed), tight)].filter(Boolean).join(": ");
+          return (
+            <>
+              {k.before}
+              <button type="button" key={k.from} class={`slot ${cls}${piece.from === current?.from ? " on" : ""}`} onClick={() => onPick(piece)} title={title}>
+                {word}
+              </button>
+            </>
+          );
+        }
         return (
-          <button type="button" key={p.from} class={p.from === current?.from ? "slot on" : "slot"} onClick={() => onPick(p)} title={t.query.allowed(count(p.allowed), tight)}>
-            {p.t}
-          </button>
+          <>
+            {k.before}
+            {cls === "" && !piece ? word : <span key={k.from} class={piece ? "slot " + cls : cls} title={label}>{word}</span>}
+          </>
         );
       })}
     </>
@@ -154,10 +182,11 @@ function Peek({ run, piece, pieces, onPick }: { run: Run; piece: WrittenPiece; p
   const allowed = c?.allowed ?? piece.allowed;
   const mass = c?.mass ?? piece.mass;
   const i = pieces.findIndex((p) => p.from === piece.from);
+  const label = nameOf(piece.t, names(run));
   return (
     <div class="peek" aria-label={t.query.peek} role="group">
       <p class="small">
-        {t.query.at} <code class="k-name">{piece.t.trim()}</code> {t.query.theGraph} <b>{allowed !== undefined ? count(allowed) : "…"}</b>{" "}
+        {t.query.at} {label !== undefined ? <b class="k-name">{label}</b> : <code class="k-name">{piece.t.trim()}</code>} {t.query.theGraph} <b>{allowed !== undefined ? count(allowed) : "…"}</b>{" "}
         {c?.grammar !== undefined ? t.query.ofNames(count(c.grammar)) : t.query.names(allowed ?? 0)}
       </p>
       {c && c.items.length > 0 ? (
@@ -191,6 +220,8 @@ function Peek({ run, piece, pieces, onPick }: { run: Run; piece: WrittenPiece; p
   );
 }
 
+const prettyText = (text: string): string => place(text).map((k) => k.before + text.slice(k.from, k.to)).join("") + "\n";
+
 interface Result {
   ms: number;
   vars: string[];
@@ -208,8 +239,8 @@ function Edited({ run, original }: { run: Run; original: string }) {
   const showOriginal = useSignal(false);
   const packed = route.value.params.get("q");
   useEffect(() => {
-    if (packed) void unpack(packed).then((x) => (text.value = x ?? original));
-    else text.value = original;
+    if (packed) void unpack(packed).then((x) => (text.value = x ?? prettyText(original)));
+    else text.value = prettyText(original);
   }, []);
   const go = async () => {
     if (text.value === null || running.value) return;
@@ -243,7 +274,7 @@ function Edited({ run, original }: { run: Run; original: string }) {
         </button>
       </div>
       {showOriginal.value ? (
-        <pre tabIndex={0} role="region" aria-label={t.query.v1}><Highlighted text={original} /></pre>
+        <pre tabIndex={0} role="region" aria-label={t.query.v1}><Code text={original} /></pre>
       ) : text.value === null ? null : (
         <Editor fallback={<div class="editor-wait" />} text={text.value} onChange={(x) => (text.value = x)} onRun={() => void go()} label={t.query.v2} />
       )}

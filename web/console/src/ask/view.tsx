@@ -210,10 +210,10 @@ function Readings({ run: r }: { run: Run }) {
     list[(i + step + list.length) % list.length]?.focus();
   };
   return (
-    <div class="chips" role="group" aria-label={t.ask.readAs} onKeyDown={move}>
+    <div class="chips readings" role="group" aria-label={t.ask.readAs} onKeyDown={move}>
       {shown.length > 0 ? <span>{t.ask.readAs}</span> : null}
       {shown.map((x) => (
-        <button type="button" key={x.n} class={x.chosen ? "chip on" : "chip"} aria-pressed={x.chosen ?? false} disabled={busy.value} onClick={() => choose(x.n)} title={x.parts?.join(" · ")}>
+        <button type="button" key={x.n} class={x.chosen ? "chip on" : "chip"} aria-pressed={x.chosen ?? false} disabled={busy.value} onClick={() => choose(x.n)} title={[x.label, x.parts?.join(" · ")].filter(Boolean).join("\n")} data-reading={x.n}>
           <b>{x.label}</b> <span>{x.count === null || x.count === undefined ? "…" : (x.exact === false ? "≥ " : "") + t.rows(x.count)}</span>
         </button>
       ))}

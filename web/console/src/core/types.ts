@@ -378,6 +378,9 @@ export interface PlanNode {
   detail?: string;
   estimate?: number;
   actual?: number;
+  /** rows that really came, where the plan was run (another name of actual) */
+  rows?: number;
+  analyzed?: boolean;
   ms?: number;
   memory?: number;
   index?: string;

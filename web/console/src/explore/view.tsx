@@ -162,6 +162,7 @@ function Group({ entity, group, dir }: { entity: Entity; group: EntityGroup; dir
   const next = useSignal(group.next);
   const problem = useSignal<Problem | null>(null);
   const first = group.values.flatMap((v) => (dir === "out" ? v.o : v.s) ?? []);
+  const left = Math.max(1, group.count - first.length - more.value.length);
   const load = async () => {
     try {
       const p = group.p.type === "uri" ? group.p.value : "";
@@ -186,8 +187,9 @@ function Group({ entity, group, dir }: { entity: Entity; group: EntityGroup; dir
           ))}
         </ul>
         {next.value ? (
-          <button type="button" class="plain" onClick={() => void load()} aria-label={`${t.explore.showMore(group.count)}: ${termText(group.p)}`}>
-            {t.explore.showMore(group.count)}
+          <button type="button" class="plain" onClick={() => void load()} >
+            {t.explore.showMore(left)}
+            <span class="vh">: {termText(group.p)}</span>
           </button>
         ) : null}
         {problem.value ? <ProblemCard bare problem={problem.value} retry={() => void load()} /> : null}

@@ -54,9 +54,9 @@ const colours = HighlightStyle.define([
 const look = EditorView.theme({
   "&": { fontSize: "12.5px", backgroundColor: "var(--surface)", color: "var(--ink)" },
   ".cm-scroller": { fontFamily: 'ui-monospace, "SF Mono", "Cascadia Mono", "DejaVu Sans Mono", monospace', lineHeight: "19px" },
-  ".cm-content": { caretColor: "var(--ink)", padding: "10px 0", minHeight: "150px" },
+  ".cm-content": { caretColor: "var(--ink)", padding: "10px 0", minHeight: "152px" },
   ".cm-cursor": { borderLeftColor: "var(--ink)" },
-  ".cm-gutters": { backgroundColor: "var(--inset)", color: "var(--ink3)", border: "0" },
+  ".cm-gutters": { backgroundColor: "var(--inset)", color: "var(--ink3)", border: "0", minHeight: "152px" },
   ".cm-activeLine": { backgroundColor: "transparent" },
   "&.cm-focused": { outline: "2px solid var(--focus)", outlineOffset: "-2px" },
   "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": { backgroundColor: "var(--accent-weak)" },

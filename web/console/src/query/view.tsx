@@ -4,11 +4,11 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { taken } from "../ask/export.tsx";
 import { api, postJson } from "../core/api.ts";
-import { count, duration, isNumeric } from "../core/format.ts";
+import { bytes, count, duration, isNumeric } from "../core/format.ts";
 import { pack, unpack } from "../core/pack.ts";
 import { route, set } from "../core/router.ts";
 import { load, save } from "../core/settings.ts";
-import type { Binding, Examples, PlanNode, Problem } from "../core/types.ts";
+import type { Binding, Examples, PlanNode, Problem, Term } from "../core/types.ts";
 import { prefixes } from "../sparql/lex.ts";
 import { t } from "../strings/en.ts";
 import { Icon } from "../shell/icons.tsx";
@@ -250,6 +250,8 @@ function Table({ vars, rows, names }: { vars: string[]; rows: Binding[]; names: 
       return s.down ? -c : c;
     });
   }
+  const isNumber = (x: Term | undefined) => x === undefined || (x.type !== "triple" && x.type !== "uri" && x.type !== "bnode" && isNumeric(x.datatype));
+  const numeric = new Set(vars.filter((v) => rows.slice(0, 200).every((b) => isNumber(b[v])) && rows.some((b) => b[v])));
   const virtual = list.length > 100;
   const first = virtual ? Math.max(0, Math.floor(top.value / rowHeight) - 10) : 0;
   const last = virtual ? Math.min(list.length, first + Math.ceil(tableHeight / rowHeight) + 20) : list.length;
@@ -270,7 +272,7 @@ function Table({ vars, rows, names }: { vars: string[]; rows: Binding[]; names: 
         <thead>
           <tr>
             {vars.map((v) => (
-              <th scope="col" key={v} aria-sort={s?.v === v ? (s.down ? "descending" : "ascending") : "none"}>
+              <th scope="col" key={v} class={numeric.has(v) ? "n" : ""} aria-sort={s?.v === v ? (s.down ? "descending" : "ascending") : "none"}>
                 <button type="button" class="textlink" title={t.query.sort(v)} onClick={() => (sort.value = { v, down: s?.v === v && !s.down })}>
                   {v}
                 </button>
@@ -284,9 +286,8 @@ function Table({ vars, rows, names }: { vars: string[]; rows: Binding[]; names: 
             <tr key={first + i} aria-rowindex={first + i + 2}>
               {vars.map((v) => {
                 const x = b[v];
-                const n = x && x.type !== "triple" && x.type !== "uri" && x.type !== "bnode" && isNumeric(x.datatype);
                 return (
-                  <td key={v} class={n ? "n" : ""}>
+                  <td key={v} class={numeric.has(v) ? "n" : ""}>
                     <TermView term={x} prefixes={names} />
                   </td>
                 );
@@ -300,16 +301,27 @@ function Table({ vars, rows, names }: { vars: string[]; rows: Binding[]; names: 
   );
 }
 
+/** How far an estimate was off, when it matters (a factor of ten). */
+function off(estimate: number | undefined, actual: number | undefined): number {
+  if (estimate === undefined || actual === undefined || estimate < 0) return 1;
+  const a = Math.max(1, estimate);
+  const b = Math.max(1, actual);
+  return Math.max(a / b, b / a);
+}
+
 function Plan({ node }: { node: PlanNode }) {
+  const actual = node.actual ?? (node.analyzed ? node.rows : undefined);
+  const factor = off(node.estimate, actual);
   const facts = [
-    node.detail ?? "",
-    node.estimate !== undefined ? `≈ ${count(Math.round(node.estimate))} ${t.query.estimated}` : "",
-    node.actual !== undefined ? `${count(node.actual)} ${t.query.actual}` : "",
+    node.estimate !== undefined && node.estimate >= 0 ? `≈ ${count(Math.round(node.estimate))} ${t.query.estimated}` : "",
+    actual !== undefined ? `${count(actual)} ${t.query.actual}` : "",
     node.ms !== undefined ? duration(node.ms) : "",
+    node.memory ? bytes(node.memory) : "",
   ].filter(Boolean);
   return (
     <li>
-      <b>{node.op}</b> <span class="small mono">{facts.join(" · ")}</span>
+      <b>{node.op}</b> {node.detail ? <code>{node.detail}</code> : null} <span class="small">{facts.join(" · ")}</span>{" "}
+      {factor >= 10 ? <span class="tag warn">{t.query.off(count(Math.round(factor)))}</span> : null}
       {node.children && node.children.length > 0 ? (
         <ul>
           {node.children.map((c, i) => (

@@ -6,7 +6,9 @@ import { lastSnapshot } from "../core/api.ts";
 import { lazy } from "../core/lazy.tsx";
 import { href, view } from "../core/router.ts";
 import { t } from "../strings/en.ts";
-import { healthProblem } from "./health.ts";
+import { when } from "../core/format.ts";
+import { run } from "../ask/state.ts";
+import { health, healthProblem } from "./health.ts";
 import { Icon, Mark } from "./icons.tsx";
 import { overlay } from "./keys.ts";
 import { Announcer, Skeleton } from "./widgets.tsx";
@@ -48,11 +50,9 @@ function TopBar() {
         <span class="pin bad">
           <Icon name="warn" /> {t.top.stopped}
         </span>
-      ) : lastSnapshot.value !== "" ? (
-        <span class="pin" title={t.top.pinned(lastSnapshot.value)}>
-          <Icon name="snapshot" /> {lastSnapshot.value}
-        </span>
-      ) : null}
+      ) : (
+        <SnapshotPill />
+      )}
       <button type="button" class="plain icon" aria-label={t.top.help} title={t.top.help} onClick={() => (overlay.value = "help")}>
         <Icon name="help" />
       </button>
@@ -60,6 +60,26 @@ function TopBar() {
         <Icon name="gear" />
       </button>
     </header>
+  );
+}
+
+/** A run is pinned to its snapshot; everything else follows the graph as it is now. */
+function SnapshotPill() {
+  const at = view.value === "ask" ? (run.value?.at ?? "") : "";
+  const live = health.value?.snapshot ?? lastSnapshot.value;
+  if (at !== "") {
+    return (
+      <span class="pin" title={t.top.pinned(at)}>
+        <Icon name="pin" /> {[at, run.value?.atTime ? when(run.value.atTime) : ""].filter(Boolean).join(" · ")}
+        <span class="vh"> {t.top.pinnedWord}</span>
+      </span>
+    );
+  }
+  if (live === "") return null;
+  return (
+    <span class="pin" title={t.top.live}>
+      <Icon name="live" /> {t.top.liveWord} · {live}
+    </span>
   );
 }
 

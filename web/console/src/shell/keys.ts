@@ -30,6 +30,14 @@ export function keys() {
       dispatchEvent(new Event("quaestor-stop"));
       return;
     }
+    if (e.altKey && !e.ctrlKey && !e.metaKey && /^Digit[1-5]$/.test(e.code)) {
+      const chip = document.querySelector<HTMLButtonElement>(`.readings [data-reading="${e.code.slice(-1)}"]`);
+      if (chip) {
+        e.preventDefault();
+        chip.click();
+      }
+      return;
+    }
     if (!settings.value.letters || e.ctrlKey || e.metaKey || e.altKey || inField(e) || overlay.value !== "") return;
     if (e.timeStamp - g < 1500 && views[e.key] !== undefined) {
       e.preventDefault();
