@@ -69,6 +69,7 @@ func (b *builder) log(x *gorgonia.Node) *gorgonia.Node    { return b.take(gorgon
 func (b *builder) inverse(x *gorgonia.Node) *gorgonia.Node {
 	return b.take(gorgonia.Inverse(x))
 }
+
 func (b *builder) turned(x *gorgonia.Node) *gorgonia.Node { return b.take(gorgonia.Transpose(x, 1, 0)) }
 
 // logSumExp is log sum_j mask_ij exp(x_ij) of every row, as a column.
