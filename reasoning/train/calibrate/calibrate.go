@@ -20,9 +20,9 @@ import (
 // deleteEvery: of so many questions one is asked after its answer was deleted.
 // The share is what a confidence takes for the share of missing facts in the
 // world.
-const deleteEvery = 5
+const deleteEvery = 8
 
-// Collect asks every fifth question of a copy of the graph from which their
+// Collect asks every eighth question of a copy of the graph from which their
 // answers were deleted, and the others of the graph as it is. fresh makes an
 // engine: each graph has its own. Questions without a right draft are asked as
 // they are: to be wrong about them is what a confidence must show.
