@@ -14,7 +14,7 @@ const (
 	withGain   = 0.20 // a further mention is used
 	extraLoss  = 0.05 // one more operation
 	wrongTurn  = 0.10 // max where the question has a word for min
-	numberGain = 0.4 // a number of the question is used
+	numberGain = 0.4  // a number of the question is used
 )
 
 // variations adds, to the best chains, what is not a plain chain.

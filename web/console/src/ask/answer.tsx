@@ -3,7 +3,7 @@
 
 import { useSignal } from "@preact/signals";
 import { api } from "../core/api.ts";
-import { bytes, count, duration, isNumeric } from "../core/format.ts";
+import { bytes, count, duration, isNumeric, visible } from "../core/format.ts";
 import { href, links, set } from "../core/router.ts";
 import type { Confidence, Derived, Need, Refusal, Segment, Term } from "../core/types.ts";
 import { t } from "../strings/en.ts";
@@ -133,7 +133,7 @@ function Piece({ run, seg }: { run: Run; seg: Segment }) {
     console.error("answer holds a digit that no row supports", seg);
     return (
       <span class="unsupported">
-        {seg.text ?? seg.as}
+        {visible(seg.text ?? seg.as ?? "")}
         <span class="tag warn">{t.ask.unsupported}</span>
       </span>
     );
@@ -149,9 +149,9 @@ function Piece({ run, seg }: { run: Run; seg: Segment }) {
       </sup>
     );
   }
-  if (!seg.val) return <>{seg.text ?? ""}</>;
+  if (!seg.val) return <>{visible(seg.text ?? "")}</>;
   const term = seg.val.row !== undefined && seg.val.var ? run.rows[seg.val.row]?.[seg.val.var] : undefined;
-  const text = seg.as ?? (term && term.type !== "triple" ? (term.label ?? term.value) : "");
+  const text = visible(seg.as ?? (term && term.type !== "triple" ? (term.label ?? term.value) : ""));
   if (seg.val.count || seg.val.derived !== undefined) {
     return (
       <a class="door" href="#rows">
@@ -242,7 +242,7 @@ function Rows({ run }: { run: Run }) {
   return (
     <div class="rowbox" id="rows">
       <div class="scroll" tabIndex={0} role="region" aria-label={t.ask.rowsRegion}>
-        <table aria-label={t.ask.rowsLabel} class="rows">
+        <table aria-label={t.ask.rowsLabel} class="rows" style={{ minWidth: `${run.vars.length * 96 + 280}px` }}>
           <thead>
             <tr>
               {run.vars.map((v) => (
@@ -250,8 +250,8 @@ function Rows({ run }: { run: Run }) {
                   {head(v)}
                 </th>
               ))}
-              <th scope="col">{t.ask.kindColumn}</th>
-              <th scope="col">{t.ask.sourceColumn}</th>
+              <th scope="col" class="kind">{t.ask.kindColumn}</th>
+              <th scope="col" class="from">{t.ask.sourceColumn}</th>
             </tr>
           </thead>
           <tbody>
@@ -337,7 +337,7 @@ function Verdict({ run }: { run: Run }) {
   const why = useSignal(false);
   const c = run.verdict?.confidence;
   const calibrated = run.calibration && c;
-  const rests = (run.verdict?.rests ?? []).map((x) => (typeof x === "string" ? x : `${x.label}: ${x.value}`));
+  const rests = (run.verdict?.rests ?? []).map((x) => visible(typeof x === "string" ? x : `${x.label}: ${x.value}`));
   if (!run.verdict) return <div class="conf wait" aria-hidden="true" />;
   return (
     <div class={calibrated ? "conf" : "conf plainconf"}>
@@ -385,23 +385,23 @@ function Scale({ c, threshold }: { c: Confidence; threshold: number }) {
 }
 
 function Refused({ run, refusal }: { run: Run; refusal: Refusal }) {
-  const needs = (refusal.needs ?? []).map((n): Need => (typeof n === "string" ? { label: n } : n));
+  const needs = (refusal.needs ?? []).map((n): Need => (typeof n === "string" ? { label: n } : { ...n, label: visible(n.label) }));
   const actions = needs.filter((n) => n.iri || n.question || n.reading || n.sparql || n.href);
   const notes = needs.filter((n) => !actions.includes(n));
   return (
     <div class="refusal" role="status">
       <h2>{t.ask.notAnswered}</h2>
-      <p class="message">{refusal.message}</p>
+      <p class="message">{visible(refusal.message)}</p>
       {refusal.tried && refusal.tried.length > 0 ? (
         <>
           <h3>{t.ask.tried}</h3>
-          <ul>{refusal.tried.map((x) => <li key={x}>{x}</li>)}</ul>
+          <ul>{refusal.tried.map((x) => <li key={x}>{visible(x)}</li>)}</ul>
         </>
       ) : null}
       {notes.length > 0 ? (
         <>
           <h3>{t.ask.needed}</h3>
-          <ul>{notes.map((x) => <li key={x.label}>{x.label}</li>)}</ul>
+          <ul>{notes.map((x) => <li key={x.label}>{visible(x.label)}</li>)}</ul>
         </>
       ) : null}
       <p class="actions">

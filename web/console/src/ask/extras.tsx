@@ -3,6 +3,7 @@
 import type { Run } from "./run.ts";
 import { start } from "./state.ts";
 import { KindTag, TermView } from "../shell/term.tsx";
+import { visible } from "../core/format.ts";
 import { t } from "../strings/en.ts";
 
 export function InferredCard({ run }: { run: Run }) {
@@ -25,7 +26,7 @@ export function InferredCard({ run }: { run: Run }) {
           </li>
         ))}
       </ul>
-      {inf.meaning ? <p class="small pad">{inf.meaning}</p> : null}
+      {inf.meaning ? <p class="small pad">{visible(inf.meaning)}</p> : null}
     </section>
   );
 }
@@ -42,7 +43,7 @@ export function NextCard({ run }: { run: Run }) {
       <p>
         {next.slice(0, 4).map((n) => (
           <button type="button" key={n.question} onClick={() => start({ question: n.question })}>
-            {n.question}
+            {visible(n.question)}
           </button>
         ))}
       </p>

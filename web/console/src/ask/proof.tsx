@@ -291,7 +291,7 @@ function SpanFacts({ span }: { span: Span }) {
 }
 
 function spanTitle(s: Span): string {
-  return [s.title ?? s.doc, s.page !== undefined && s.page !== 0 ? t.page(s.page) : "", s.line !== undefined ? t.proof.line(s.line).trim() : ""].filter(Boolean).join(", ");
+  return [visible(s.title ?? s.doc), s.page !== undefined && s.page !== 0 ? t.page(s.page) : "", s.line !== undefined ? t.proof.line(s.line).trim() : ""].filter(Boolean).join(", ");
 }
 
 function citation(run: Run, s: Statement, span: Span | undefined): string {

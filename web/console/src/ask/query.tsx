@@ -5,7 +5,7 @@ import { useSignal } from "@preact/signals";
 import { lazy } from "../core/lazy.tsx";
 import { useEffect } from "preact/hooks";
 import { api, ApiError } from "../core/api.ts";
-import { count, duration } from "../core/format.ts";
+import { count, duration, visible } from "../core/format.ts";
 import { pack, unpack } from "../core/pack.ts";
 import { route, set } from "../core/router.ts";
 import type { Binding, Choices, Problem } from "../core/types.ts";
@@ -39,7 +39,7 @@ export function QueryCard({ run }: { run: Run }) {
   if (q === undefined && text === "" && !busy.value) return null;
   const note = q?.tokens === undefined ? "" : q.forced === undefined ? t.query.tokensRead(q.tokens) : t.query.tokens(q.tokens, q.tokens - q.forced, q.forced);
   return (
-    <section class="card query" id="query" aria-label={t.ask.query}>
+    <section class={busy.value ? "card query running" : "card query"} id="query" aria-label={t.ask.query}>
       <div class="head">
         <h2>{byDecoder ? t.query.written : t.query.built}</h2>
         <span class="small note">{note}</span>
@@ -49,7 +49,7 @@ export function QueryCard({ run }: { run: Run }) {
           </button>
         ) : null}
       </div>
-      {q?.english ? <p class="english">{q.english}</p> : null}
+      {q?.english ? <p class="english">{visible(q.english)}</p> : null}
       {edit && q ? (
         <Edited run={run} original={q.sparql} />
       ) : (
@@ -67,7 +67,7 @@ export function QueryCard({ run }: { run: Run }) {
               ) : (
                 <Code text={q?.sparql ?? ""} known={known} />
               )}
-              {run.retracted !== "" ? <del>{run.retracted}</del> : null}
+              {run.retracted !== "" ? <del>{visible(run.retracted)}</del> : null}
             </pre>
           </div>
           {peek ? <Peek run={run} piece={peek} pieces={chosen.filter((p) => p.allowed !== undefined)} onPick={(p) => (slot.value = p)} /> : null}
@@ -140,7 +140,7 @@ export function Code({ text, known, pieces, current, onPick }: CodeProps) {
   return (
     <>
       {place(text).map((k) => {
-        const word = text.slice(k.from, k.to);
+        const word = visible(text.slice(k.from, k.to));
         const cls = k.kind === "punctuation" || k.kind === "other" ? "" : "k-" + k.kind;
         const piece = pieces?.find((p) => p.from <= k.from && k.from < p.from + p.t.length && !p.forced);
         const label = known ? nameOf(word, known) : undefined;
@@ -186,7 +186,7 @@ function Peek({ run, piece, pieces, onPick }: { run: Run; piece: WrittenPiece; p
   return (
     <div class="peek" aria-label={t.query.peek} role="group">
       <p class="small">
-        {t.query.at} {label !== undefined ? <b class="k-name">{label}</b> : <code class="k-name">{piece.t.trim()}</code>} {t.query.theGraph} <b>{allowed !== undefined ? count(allowed) : "…"}</b>{" "}
+        {t.query.at} {label !== undefined ? <b class="k-name">{visible(label)}</b> : <code class="k-name">{visible(piece.t.trim())}</code>} {t.query.theGraph} <b>{allowed !== undefined ? count(allowed) : "…"}</b>{" "}
         {c?.grammar !== undefined ? t.query.ofNames(count(c.grammar)) : t.query.names(allowed ?? 0)}
       </p>
       {c && c.items.length > 0 ? (
@@ -194,7 +194,7 @@ function Peek({ run, piece, pieces, onPick }: { run: Run; piece: WrittenPiece; p
           <tbody>
             {c.items.map((x, n) => (
               <tr key={n}>
-                <th scope="row" title={x.iri}>{x.label}</th>
+                <th scope="row" title={x.iri}>{visible(x.label)}</th>
                 <td>
                   <svg class="bar" viewBox="0 0 52 8" aria-hidden="true"><rect width={Math.max(1, 52 * x.share)} height="8" rx="2" /></svg>
                   {x.share.toFixed(2)}

@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { api } from "../core/api.ts";
-import { count } from "../core/format.ts";
+import { count, visible } from "../core/format.ts";
 import { health } from "../shell/health.ts";
 import { href, links, route, set } from "../core/router.ts";
 import type { Examples, Mention } from "../core/types.ts";
@@ -129,17 +129,17 @@ function Question({ run: r, onPick }: { run: Run; onPick: (m: Mention) => void }
   let at = 0;
   for (const m of r.mentions) {
     if (m.from < at || m.to > r.question.length || m.to <= m.from) continue;
-    parts.push(r.question.slice(at, m.from));
+    parts.push(visible(r.question.slice(at, m.from)));
     const iri = chosenIri(m);
     const label = m.candidates.find((c) => c.iri === iri)?.label;
     parts.push(
       <button type="button" key={m.i} class={iri ? "mention" : "mention none"} title={label ? t.ask.linkedTo(label) : t.ask.notLinked} onClick={() => onPick(m)}>
-        {r.question.slice(m.from, m.to)}
+        {visible(r.question.slice(m.from, m.to))}
       </button>,
     );
     at = m.to;
   }
-  parts.push(r.question.slice(at));
+  parts.push(visible(r.question.slice(at)));
   return <h1>{r.question === "" ? t.loading : parts}</h1>;
 }
 
@@ -214,7 +214,7 @@ function Readings({ run: r }: { run: Run }) {
       {shown.length > 0 ? <span>{t.ask.readAs}</span> : null}
       {shown.map((x) => (
         <button type="button" key={x.n} class={x.chosen ? "chip on" : "chip"} aria-pressed={x.chosen ?? false} disabled={busy.value} onClick={() => choose(x.n)} title={[x.label, x.parts?.join(" · ")].filter(Boolean).join("\n")} data-reading={x.n}>
-          <b>{x.label}</b> <span>{x.count === null || x.count === undefined ? "…" : (x.exact === false ? "≥ " : "") + t.rows(x.count)}</span>
+          <b>{visible(x.label)}</b> <span>{x.count === null || x.count === undefined ? "…" : (x.exact === false ? "≥ " : "") + t.rows(x.count)}</span>
         </button>
       ))}
       {!all.value && empty > 0 ? (
@@ -246,11 +246,11 @@ function Candidates({ run: r, mention, onClose }: { run: Run; mention: Mention; 
           <li key={c.iri}>
             <button type="button" class={c.iri === chosen ? "pick on" : "pick"} aria-current={c.iri === chosen} onClick={() => pin(c.iri)} disabled={busy.value}>
               <span class="name">
-                <bdi>{c.label}</bdi>
+                <bdi>{visible(c.label)}</bdi>
                 {c.iri === chosen ? <Icon name="check" /> : null}
               </span>
               <span class="small">
-                {[c.class, c.degree !== undefined ? t.statements(c.degree) : "", c.score !== undefined ? t.ask.score(c.score.toFixed(2)) : ""].filter(Boolean).join(" · ")}
+                {[c.class && visible(c.class), c.degree !== undefined ? t.statements(c.degree) : "", c.score !== undefined ? t.ask.score(c.score.toFixed(2)) : ""].filter(Boolean).join(" · ")}
               </span>
             </button>
             <a class="small" href={href(links.entity(c.iri))} onClick={onClose}>

@@ -131,11 +131,22 @@ function EntityPage({ iri }: { iri: string }) {
       ) : null}
       {e.description ? <p class="description">{visible(e.description)}</p> : null}
       <p class="actions">
-        <a class="btn primary" href={href("/?q=" + encodeURIComponent(t.explore.question(label)))}>
+        <a class="btn primary" href={href(links.ask(t.explore.question(label)))}>
           {t.explore.ask}
         </a>
         <OpenQuery class="btn" label={t.explore.queryAll} sparql={`SELECT ?p ?o WHERE {\n  <${e.iri}> ?p ?o .\n}\nORDER BY ?p ?o\nLIMIT 1000\n`} />
       </p>
+      {(e.questions ?? []).length > 0 ? (
+        <p class="chips">
+          {e.questions!.slice(0, 4).map((q) => (
+            <a class="chip" key={q} href={href(links.ask(q))}>
+              {q}
+            </a>
+          ))}
+        </p>
+      ) : null}
+      <Unusual title={t.explore.absent} note={t.explore.absentNote} list={e.absent ?? []} />
+      <Unusual title={t.explore.rare} note={t.explore.rareNote} list={e.rare ?? []} />
       <div class="columns even">
         <Side entity={e} groups={e.out} dir="out" title={t.explore.out} total={e.counts?.out} />
         <Side entity={e} groups={e.in} dir="in" title={t.explore.in} total={e.counts?.in} />
@@ -143,6 +154,24 @@ function EntityPage({ iri }: { iri: string }) {
     </main>
   );
 }
+
+/** Unusual lists properties by their share in the class: how gaps look, and how errors look. */
+function Unusual({ title, note, list }: { title: string; note: string; list: { p: Term; share: number }[] }) {
+  if (list.length === 0) return null;
+  return (
+    <Card title={title} note={note} label={title}>
+      <ul class="inline-list">
+        {list.slice(0, 12).map((x, i) => (
+          <li key={i}>
+            <TermView term={x.p} /> <span class="small">{share(x.share)}</span>
+          </li>
+        ))}
+      </ul>
+    </Card>
+  );
+}
+
+const share = (x: number): string => `${x >= 0.1 ? Math.round(x * 100) : (x * 100).toFixed(1)} %`;
 
 function Side({ entity, groups, dir, title, total }: { entity: Entity; groups: EntityGroup[]; dir: "in" | "out"; title: string; total?: number }) {
   return (
