@@ -54,8 +54,14 @@ func (s *Store) readBlock(o kg.Order, r *index.Ref) (b *index.Block, err error) 
 	return b, nil
 }
 
-// view reads badger, unless the store has been closed.
-func (s *Store) view(f func(*badger.Txn) error) error {
+// view reads badger, unless the store has been closed. Badger panics on some
+// damage that it meets while it reads.
+func (s *Store) view(f func(*badger.Txn) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = corrupt("%s: badger: %v", s.dir, p)
+		}
+	}()
 	s.dbMu.RLock()
 	defer s.dbMu.RUnlock()
 	if s.db == nil || s.db.IsClosed() {

@@ -114,10 +114,16 @@ func (s *Store) open() error {
 		if err := guard.DropHold(s.dir); err != nil {
 			return err
 		}
+		if err := checkTables(s.dir, false); err != nil {
+			return err
+		}
 		if err := s.openBadger(2); err != nil {
 			return err
 		}
 		return s.recover()
+	}
+	if err := checkTables(s.dir, true); err != nil {
+		return err
 	}
 	if err := guard.KeepAside(s.dir); err != nil {
 		return err
