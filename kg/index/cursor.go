@@ -15,7 +15,8 @@ func (v *View) Scan(ctx context.Context, p kg.Pattern, o kg.Order) kg.BatchCurso
 		if a, d := v.countDelta(o, k, n); a+d > 0 {
 			c.left = a + d
 			c.tree = t
-			c.it = t.seek(k)
+			it := t.seek(k)
+			c.it = &it
 		}
 	}
 	return c
@@ -35,9 +36,9 @@ type cursor struct {
 	p      kg.Pattern
 	stored stored
 
-	tree *tree    // nil: no delta in the scan's range
-	it   treeIter // next delta entry
-	left int      // delta entries in range from it on
+	tree *tree     // nil: no delta in the scan's range
+	it   *treeIter // next delta entry
+	left int       // delta entries in range from it on
 
 	in     []kg.Quad // stored quads not yet merged
 	out    []kg.Quad // quads not yet handed out: out[at:]
@@ -86,6 +87,14 @@ func (c *cursor) Next() bool {
 func (c *cursor) refill() bool {
 	c.live = false
 	if !c.usable() {
+		return false
+	}
+	if c.stored.done && c.left == 0 && len(c.in) == 0 {
+		// The end: no need of a larger buffer to find nothing.
+		if err := c.ctx.Err(); err != nil {
+			c.fail(err)
+		}
+		c.out, c.at = nil, 0
 		return false
 	}
 	if c.grow == 0 {
@@ -265,7 +274,7 @@ func (c *cursor) seekDelta(q kg.Quad) {
 	a0, d0 := c.tree.rank(&e)
 	a1, d1 := c.tree.rank(&k)
 	c.left = max(c.left-(a1+d1-a0-d0), 0)
-	c.it = c.tree.seek(k)
+	*c.it = c.tree.seek(k)
 }
 
 // Quad implements kg.Cursor.
