@@ -2,7 +2,9 @@ package reasoning
 
 import (
 	"context"
+	"sync"
 
+	"github.com/quaestor-kg/quaestor/reasoning/constrain/automaton"
 	"github.com/quaestor-kg/quaestor/reasoning/decode"
 )
 
@@ -26,10 +28,12 @@ type Decoder interface {
 type Model struct {
 	name string
 	m    *decode.Model
+	once sync.Once
+	v    *automaton.Vocab
 }
 
 // NewModel returns the decoder of an open model.
-func NewModel(name string, m *decode.Model) *Model { return &Model{name, m} }
+func NewModel(name string, m *decode.Model) *Model { return &Model{name: name, m: m} }
 
 // Name implements Decoder.
 func (d *Model) Name() string { return d.name }

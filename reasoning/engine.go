@@ -12,6 +12,7 @@ import (
 
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/reasoning/constrain"
+	"github.com/quaestor-kg/quaestor/reasoning/constrain/automaton"
 	"github.com/quaestor-kg/quaestor/reasoning/draft"
 	"github.com/quaestor-kg/quaestor/reasoning/link"
 	"github.com/quaestor-kg/quaestor/reasoning/rank"
@@ -35,6 +36,10 @@ type Options struct {
 	// confidence does not pay are refused. Default 1; negative: never refuse
 	// for low confidence.
 	Cost float64
+	// Constraint makes the decoder write queries itself, by a search of the
+	// width Beams (default 8) unless a question asks for another.
+	Constraint Constraint
+	Beams      int
 	// Drafts is how many drafts are considered; default 48.
 	Drafts int
 	// Limits of the final query.
@@ -76,6 +81,18 @@ type View struct {
 	Drafts  *draft.Generator
 	version uint64
 	size    int64
+	names   *lazyIndex
+}
+
+// lazyIndex is the index of names for automata, built when first needed.
+type lazyIndex struct {
+	once sync.Once
+	x    *automaton.Index
+}
+
+func (v *View) index() *automaton.Index {
+	v.names.once.Do(func() { v.names.x = automaton.NewIndex(v.Graph) })
+	return v.names.x.Over(v.Graph)
 }
 
 // NewView builds the view of a snapshot.
@@ -84,14 +101,14 @@ func NewView(ctx context.Context, s kg.Snapshot, opt constrain.Options, enc draf
 	if err != nil {
 		return nil, err
 	}
-	return &View{Graph: g, Link: link.New(g), Drafts: draft.New(g, enc), version: s.Version(), size: s.Size()}, nil
+	return &View{Graph: g, Link: link.New(g), Drafts: draft.New(g, enc), version: s.Version(), size: s.Size(), names: &lazyIndex{}}, nil
 }
 
 // On returns the view over another snapshot of the same version, with pinned
 // names (see constrain.Graph.With).
 func (v *View) On(s kg.Snapshot, pins map[string][]constrain.Node) *View {
 	g := v.Graph.With(s, pins)
-	return &View{Graph: g, Link: v.Link.Over(g), Drafts: v.Drafts.Over(g), version: v.version, size: v.size}
+	return &View{Graph: g, Link: v.Link.Over(g), Drafts: v.Drafts.Over(g), version: v.version, size: v.size, names: v.names}
 }
 
 // View returns the view of a snapshot, building it if the store has changed
@@ -284,6 +301,43 @@ func (t *task) link() error {
 // write enumerates drafts, lets the decoder judge them, and groups them by what
 // they answer.
 func (t *task) write() error {
+	propose, w := t.judgeDrafts, t.opt.Weights
+	switch {
+	case t.opt.Constraint != Enumerated:
+		propose, w = t.writeFreely, rank.Weights{SumP: 1}
+	case t.opt.Decoder == nil:
+		w = rank.Floor
+	}
+	if err := propose(); err != nil || len(t.drafts) == 0 {
+		return err
+	}
+	var scores []float64
+	for _, s := range t.scored {
+		scores = append(scores, w.Score(s.Features))
+	}
+	var outcomes []verify.Outcome
+	for i, x := range rank.Softmax(scores) {
+		t.scored[i].weight = x
+		outcomes = append(outcomes, verify.Outcome{Result: t.scored[i].result, Weight: x})
+	}
+	t.groups = verify.Groups(outcomes)
+	n := min(max(t.q.Reading, 1), len(t.groups))
+	t.chosen = t.groups[n-1].Drafts[0]
+	t.expl = t.view.Drafts.Explain(t.linked, t.view.Link, &t.drafts[t.chosen])
+	var err error
+	t.query, err = t.view.Graph.SPARQL(t.drafts[t.chosen].Pipeline)
+	if err != nil {
+		return err
+	}
+	t.answer.SPARQL = t.query
+	t.tokens()
+	t.readings(n)
+	return nil
+}
+
+// judgeDrafts enumerates what the graph supports and lets the decoder, if there
+// is one, judge it.
+func (t *task) judgeDrafts() error {
 	var err error
 	t.drafts, err = t.view.Drafts.Drafts(t.ctx, t.linked, draft.Options{Keep: t.opt.Drafts})
 	if err != nil || len(t.drafts) == 0 {
@@ -293,36 +347,12 @@ func (t *task) write() error {
 	if err != nil {
 		return err
 	}
-	w := t.opt.Weights
-	if t.opt.Decoder == nil {
-		w = rank.Floor
-	}
-	var scores []float64
-	for _, s := range t.scored {
-		scores = append(scores, w.Score(s.Features))
-		t.answer.Tokens += s.Tokens
-	}
-	var outcomes []verify.Outcome
-	for i, x := range rank.Softmax(scores) {
-		t.scored[i].weight = x
-		res, err := t.view.Graph.Eval(t.ctx, t.drafts[i].Pipeline)
-		if err != nil {
+	for i := range t.scored {
+		t.answer.Tokens += t.scored[i].Tokens
+		if t.scored[i].result, err = t.view.Graph.Eval(t.ctx, t.drafts[i].Pipeline); err != nil {
 			return err
 		}
-		t.scored[i].result = res
-		outcomes = append(outcomes, verify.Outcome{Result: res, Weight: x})
 	}
-	t.groups = verify.Groups(outcomes)
-	n := min(max(t.q.Reading, 1), len(t.groups))
-	t.chosen = t.groups[n-1].Drafts[0]
-	t.expl = t.view.Drafts.Explain(t.linked, t.view.Link, &t.drafts[t.chosen])
-	t.query, err = t.view.Graph.SPARQL(t.drafts[t.chosen].Pipeline)
-	if err != nil {
-		return err
-	}
-	t.answer.SPARQL = t.query
-	t.tokens()
-	t.readings(n)
 	return nil
 }
 

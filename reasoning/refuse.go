@@ -81,7 +81,7 @@ func (t *task) nothing() *Refusal {
 // confidence is the calibrated confidence of the chosen answer; nil without a
 // calibration.
 func (t *task) confidence() *Confidence {
-	if t.opt.Calibrator == nil || len(t.scored) == 0 {
+	if t.opt.Calibrator == nil || t.opt.Constraint != Enumerated || len(t.scored) == 0 {
 		return nil
 	}
 	c := t.opt.Calibrator.Confidence(t.signals())
@@ -100,6 +100,10 @@ const (
 
 // verify decides whether the chosen answer stands; nil: it does.
 func (t *task) verify() *Refusal {
+	if t.opt.Constraint != Enumerated {
+		t.rest(nil) // what is measured is the writing
+		return nil
+	}
 	g := t.view.Graph
 	conf := t.confidence()
 	low := conf != nil && *t.answer.Confidence < t.threshold()

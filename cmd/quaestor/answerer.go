@@ -34,12 +34,18 @@ const wrongCost = 0.25
 
 // answerer opens the decoder of the --model setting: the embedded one, none,
 // or a file.
-func (a *app) answerer(context.Context) (*engine, error) {
+func (a *app) answerer(ctx context.Context) (*engine, error) {
+	return a.answererUnder(ctx, reasoning.Enumerated)
+}
+
+// answererUnder is answerer with a decoder that writes queries under a
+// constraint.
+func (a *app) answererUnder(_ context.Context, c reasoning.Constraint) (*engine, error) {
 	enc, err := minilm.Open()
 	if err != nil {
 		return nil, fmt.Errorf("embedded sentence encoder: %w", err)
 	}
-	o := reasoning.Options{Encoder: enc, Limits: a.limits(), Cost: wrongCost}
+	o := reasoning.Options{Encoder: enc, Limits: a.limits(), Cost: wrongCost, Constraint: c, Beams: a.cfg.num("beams")}
 	e := &engine{name: "none: questions are answered by linking and ranking"}
 	switch name := a.cfg.str("model"); name {
 	case "none":

@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/reasoning"
 	"github.com/quaestor-kg/quaestor/reasoning/qa"
 )
 
@@ -18,6 +20,8 @@ type evalAskFlags struct {
 	out       string
 	limit     int
 	seed      uint64
+
+	constraint string
 }
 
 func (a *app) evalAskCommand() *cobra.Command {
@@ -41,6 +45,7 @@ and compares the answers with the file's. A sample is drawn by --limit and --see
 	c.Flags().IntVar(&fl.limit, "limit", 0, "number of questions (default all)")
 	c.Flags().Uint64Var(&fl.seed, "seed", 7, "seed of the sample")
 	c.Flags().String("model", "", "decoder: embedded, none, or a GGUF file or safetensors folder (default embedded)")
+	c.Flags().StringVar(&fl.constraint, "constraint", "", "let the decoder write queries by beam search under full (grammar, names, graph), names (grammar, names) or none; several, separated by commas, are measured one after another (default: it judges enumerated queries)")
 	c.Flags().String("beams", "", "width of the search (default 8)")
 	return c
 }
@@ -61,10 +66,6 @@ func (a *app) evalAsk(ctx context.Context, fl evalAskFlags) (err error) {
 	if fl.limit > 0 {
 		qs = qa.Sample(qs, fl.limit, fl.seed)
 	}
-	answerer, err := a.answerer(ctx)
-	if err != nil {
-		return err
-	}
 	var out io.Writer
 	if fl.out != "" {
 		f, err := os.Create(fl.out)
@@ -78,14 +79,41 @@ func (a *app) evalAsk(ctx context.Context, fl evalAskFlags) (err error) {
 		}()
 		out = f
 	}
+	constraints := []string{""}
+	if fl.constraint != "" {
+		constraints = strings.Split(fl.constraint, ",")
+	}
+	for _, c := range constraints {
+		if err := a.evalAskUnder(ctx, reasoning.Constraint(strings.TrimSpace(c)), snap, qs, out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// evalAskUnder measures one way of writing queries.
+func (a *app) evalAskUnder(ctx context.Context, c reasoning.Constraint, snap kg.Snapshot, qs []qa.Question, out io.Writer) error {
+	switch c {
+	case reasoning.Enumerated, reasoning.Full, reasoning.Names, reasoning.Free:
+	default:
+		return usageError{fmt.Errorf("--constraint %q: it is one of full, names and none", c)}
+	}
+	answerer, err := a.answererUnder(ctx, c)
+	if err != nil {
+		return err
+	}
 	bar := a.newProgress("ask", "questions", int64(len(qs)))
 	r, err := qa.Evaluate(ctx, answerer, snap, qs, out, func(done int) { bar.Set(int64(done), "") })
 	bar.Finish()
 	if err != nil {
 		return err
 	}
+	r.Constraint = string(c)
 	if a.json {
 		return a.writeJSON(r)
+	}
+	if c != reasoning.Enumerated {
+		fmt.Fprintf(a.out, "constraint    %s\n", c)
 	}
 	ece := "not calibrated"
 	if r.ECE != nil {

@@ -16,6 +16,10 @@ import (
 
 // Report are the figures of `eval ask`.
 type Report struct {
+	// Constraint under which the decoder wrote the queries; empty: it chose
+	// among enumerated ones.
+	Constraint string `json:"constraint,omitempty"`
+
 	N            int     `json:"n"`
 	Answered     int     `json:"answered"`
 	Refused      int     `json:"refused"`

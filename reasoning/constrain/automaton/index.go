@@ -45,6 +45,14 @@ func NewIndex(g *constrain.Graph) *Index {
 	return x
 }
 
+// Over returns the index over another view of the same graph (see
+// constrain.Graph.With).
+func (x *Index) Over(g *constrain.Graph) *Index {
+	v := *x
+	v.g = g
+	return &v
+}
+
 func anyEdge(g *constrain.Graph, nodes []constrain.Node) bool {
 	// Nodes of one name stand in descending order of their edges.
 	return len(nodes) > 0 && g.Degree(nodes[0]) > 0
