@@ -36,17 +36,23 @@ func sameSet(a, b []string) bool {
 
 // describe writes a table as a graph that is isomorphic to that of another
 // table exactly if the tables are the same: a blank node for every row, which
-// points to the values by predicates made of the variables.
+// points to the values by predicates made of the variables. Equal rows of an
+// unordered table are one node with their number, since many nodes that cannot
+// be told apart make isomorphism hard.
 func describe(t Table, ordered bool) []kg.TermQuad {
+	var counts map[string]int
+	if !ordered {
+		t, counts = t.distinct()
+	}
 	quads := make([]kg.TermQuad, 0, len(t.Rows)*(len(t.Vars)+1))
 	for i, row := range t.Rows {
 		// The space keeps the label apart from all labels of data.
 		id := kg.NewBlank(" row" + strconv.Itoa(i))
-		index := kg.NewString("")
-		if ordered {
-			index.Value = strconv.Itoa(i)
+		n := i
+		if !ordered {
+			n = counts[rowText(row)]
 		}
-		quads = append(quads, kg.TermQuad{S: id, P: kg.NewIRI(rs + "index"), O: index})
+		quads = append(quads, kg.TermQuad{S: id, P: kg.NewIRI(rs + "index"), O: kg.NewString(strconv.Itoa(n))})
 		for j, v := range row {
 			if v.Kind != kg.None {
 				quads = append(quads, kg.TermQuad{S: id, P: kg.NewIRI("urn:var:" + t.Vars[j]), O: v})
