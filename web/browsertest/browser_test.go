@@ -216,7 +216,7 @@ func TestConsole(t *testing.T) {
 			shoot(t, ctx, name)
 			axe(t, ctx, name)
 			var over float64
-			run(t, ctx, chromedp.Evaluate(`document.documentElement.scrollWidth - innerWidth`, &over))
+			run(t, ctx, chromedp.Evaluate(fmt.Sprintf(`document.documentElement.scrollWidth - %d`, w), &over))
 			if over > 0 {
 				t.Errorf("%s: the page is %v px wider than the window", name, over)
 			}

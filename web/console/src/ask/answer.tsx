@@ -9,7 +9,7 @@ import type { Confidence, Derived, Need, Refusal, Segment, Term } from "../core/
 import { t } from "../strings/en.ts";
 import { Icon } from "../shell/icons.tsx";
 import { asProblem, copyText, Dialog, DialogHead, ProblemCard, toast } from "../shell/widgets.tsx";
-import { KindTag, TermView } from "../shell/term.tsx";
+import { grouped, KindTag, TermView } from "../shell/term.tsx";
 import { recompute, supported, type Facts } from "./check.ts";
 import { ExportMenu, OpenQuery } from "./export.tsx";
 import { outcome, statementsOfRow, stageNames, type Run, type StageName } from "./run.ts";
@@ -262,7 +262,7 @@ function Rows({ run }: { run: Run }) {
                 <tr key={i} class={on ? "sel" : ""}>
                   {run.vars.map((v) => (
                     <td key={v} class={numericVars.has(v) ? "n" : ""}>
-                      <TermView term={row[v]} />
+                      <TermView term={row[v]} group />
                     </td>
                   ))}
                   <td>
@@ -300,9 +300,9 @@ const headingOf = (v: string): string => v.replace(/[_-]+/g, " ").replace(/([a-z
 function SourceCell({ run, row, first, statements }: { run: Run; row: number; first?: string; statements: number }) {
   if (!first) return <span class="small">{outcome(run) === "running" ? "…" : "–"}</span>;
   const span = run.spans.find((s) => run.statements.find((x) => x.id === first)?.spans?.includes(s.id));
-  const text = span ? [span.title ?? span.doc, span.page !== undefined ? t.page(span.page) : ""].filter(Boolean).join(", ") : t.statements(statements);
+  const text = span ? [span.page ? t.page(span.page) : "", visible(span.title ?? span.doc)].filter(Boolean).join(", ") : t.statements(statements);
   return (
-    <a href={`?sel=${encodeURIComponent(first)}#proof`} onClick={(e) => select(e, first)}>
+    <a href={`?sel=${encodeURIComponent(first)}#proof`} title={text} onClick={(e) => select(e, first)}>
       {text}
       <span class="vh"> {t.ask.ofRow(row + 1)}</span>
     </a>
@@ -315,10 +315,10 @@ function DerivedRow({ run, derived: d, columns }: { run: Run; derived: Derived; 
   const formula = d.formula.replace(/[a-z]/g, (c) => {
     const m = /^r(\d+)\.(.+)$/.exec(d.operands[c.charCodeAt(0) - 97] ?? "");
     const cell: Term | undefined = m ? run.rows[Number(m[1])]?.[m[2]!] : undefined;
-    return cell && cell.type !== "triple" ? cell.value : c;
-  }).replaceAll("*", "×").replaceAll("/", "÷").replaceAll("-", "−");
+    return cell && cell.type !== "triple" ? grouped(cell.value) : c;
+  }).replace(/\s*([-+*/])\s*/g, (_, op: string) => ` ${{ "-": "−", "+": "+", "*": "×", "/": "÷" }[op]} `);
   return (
-    <tr>
+    <tr class="computed">
       <td colSpan={columns}>
         {d.label ?? t.ask.computed} <b class="num">{shown}</b>
       </td>

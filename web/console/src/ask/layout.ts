@@ -86,7 +86,7 @@ export function layout(path: Path, anchors: string[], width = 496, unfolded: Rea
   for (const g of groups) (columns[g.layer] ??= []).push(g);
   for (let i = 0; i < columns.length; i++) columns[i] ??= [];
   order(columns, edges, groupOf);
-  const placed = place(columns, width);
+  const placed = place(columns, width, gapFor(edges));
   const byId = new Map(groups.map((g) => [g.id, g]));
   return { nodes: groups, edges: route(edges, groupOf, byId), width: placed.width, height: placed.height, hidden };
 }
@@ -194,16 +194,20 @@ function order(columns: PlacedNode[][], edges: PathEdge[], groupOf: Map<string, 
 
 const textWidth = (s: string, size: number) => [...s].length * size * 0.54;
 const maxLabel = 24;
-const minGap = 64;
 /** narrower columns hold too few letters to tell names apart: scroll instead */
-const minColumn = 88;
+const minColumn = 76;
 
 export function shorten(s: string, max: number): string {
   const chars = [...s];
   return chars.length <= max ? s : chars.slice(0, max - 1).join("") + "…";
 }
 
-function place(columns: PlacedNode[][], width: number): { width: number; height: number } {
+/** The space between columns fits the edge labels, within reason. */
+function gapFor(edges: PathEdge[]): number {
+  return Math.max(44, ...edges.map((e) => Math.min(72, textWidth(shorten(e.label ?? "", 16), 11) + 12)));
+}
+
+function place(columns: PlacedNode[][], width: number, minGap: number): { width: number; height: number } {
   const gaps = columns.length - 1;
   const wanted = columns.map((column) => {
     let w = 76;

@@ -123,7 +123,7 @@ export function Drawing({ picture, chosen, onUnfold, describe: text }: { picture
 function Node({ node: n, lit, onUnfold }: { node: PlacedNode; lit: boolean; onUnfold?: (id: string) => void }) {
   const folded = n.members.length > 1;
   const middle = n.x + n.width / 2;
-  const room = Math.max(4, Math.floor((n.width - 16) / 6.5));
+  const room = (size: number) => Math.max(4, Math.floor((n.width - 10) / (size * 0.54)));
   const cls = ["node", n.kind === "derived" ? "derived" : "", lit ? "lit" : "", folded ? "fold" : ""].join(" ");
   return (
     <g class={cls} onClick={folded && onUnfold ? () => onUnfold(n.id) : undefined}>
@@ -131,11 +131,11 @@ function Node({ node: n, lit, onUnfold }: { node: PlacedNode; lit: boolean; onUn
       {folded ? <rect class="under" x={n.x + 4} y={n.y + 4} width={n.width} height={n.height} rx={6} /> : null}
       <rect x={n.x} y={n.y} width={n.width} height={n.height} rx={n.layer === 0 ? n.height / 2 : 6} />
       <text x={middle} y={n.y + n.height / 2 + (n.sub !== "" ? -2 : 4)} text-anchor="middle">
-        {shorten(visible(n.label), room)}
+        {shorten(visible(n.label), room(12))}
       </text>
       {n.sub !== "" ? (
         <text class="sub" x={middle} y={n.y + n.height / 2 + 13} text-anchor="middle">
-          {shorten(visible(n.sub), room)}
+          {shorten(visible(n.sub), room(11))}
         </text>
       ) : null}
     </g>

@@ -27,7 +27,9 @@ export function AskView() {
   useEffect(() => {
     document.title = `${r?.question || t.nav.ask} · Quaestor`;
   }, [r?.question]);
-  return r ? <RunView run={r} /> : <Home />;
+  if (r) return <RunView run={r} />;
+  // A run that is about to open is not the empty page: its field would take the focus and vanish.
+  return id === undefined ? <Home /> : <main id="main" class="run" tabIndex={-1} aria-busy="true" />;
 }
 
 function Composer({ initial, autofocus, onCancel }: { initial: string; autofocus?: boolean; onCancel?: () => void }) {

@@ -9,7 +9,7 @@ import { t } from "../strings/en.ts";
 import { Icon } from "./icons.tsx";
 
 const xsd = "http://www.w3.org/2001/XMLSchema#";
-const quiet = new Set([xsd + "string", xsd + "boolean", "http://www.w3.org/1999/02/22-rdf-syntax-ns#langString"]);
+const quiet = new Set([xsd + "string", xsd + "boolean", xsd + "gYear", xsd + "date", "http://www.w3.org/1999/02/22-rdf-syntax-ns#langString"]);
 
 /** shortIri writes an IRI with the longest fitting prefix, or shortens its middle. */
 export function shortIri(iri: string, prefixes: Record<string, string> = {}): string {
@@ -37,7 +37,14 @@ export function termText(term: Term | undefined, prefixes?: Record<string, strin
   return visible(term.value);
 }
 
-export function TermView({ term, prefixes, plain }: { term: Term | undefined; prefixes?: Record<string, string>; plain?: boolean }) {
+/** grouped writes a plain decimal with group separators; other forms stay as they are. */
+export function grouped(lexical: string): string {
+  const m = /^(-?)(\d{5,})(\.\d+)?$/.exec(lexical);
+  return m ? m[1]!.replace("-", "−") + m[2]!.replace(/\B(?=(?:\d{3})+$)/g, ",") + (m[3] ?? "") : lexical;
+}
+
+/** TermView shows a term; `group` is for answers: results keep the lexical form. */
+export function TermView({ term, prefixes, plain, group }: { term: Term | undefined; prefixes?: Record<string, string>; plain?: boolean; group?: boolean }) {
   if (!term) return <span class="null" title={t.term.unbound}>–</span>;
   if (term.type === "triple") {
     const v = term.value;
@@ -77,7 +84,9 @@ export function TermView({ term, prefixes, plain }: { term: Term | undefined; pr
   const suffix = term.datatype && !quiet.has(term.datatype) && !isNumeric(term.datatype) ? localName(term.datatype) : "";
   return (
     <span class="lit">
-      <bdi lang={lang}>{visible(term.value)}</bdi>
+      <bdi lang={lang} title={group && isNumeric(term.datatype) ? term.value : undefined}>
+        {group && isNumeric(term.datatype) ? grouped(term.value) : visible(term.value)}
+      </bdi>
       {lang ? <span class="lang">{lang}</span> : null}
       {suffix !== "" ? <span class="lang">{suffix}</span> : null}
     </span>
