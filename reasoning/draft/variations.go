@@ -188,7 +188,7 @@ func (r *run) intersections(b base, keep func(base, Shape)) {
 		for _, rd := range g.RDs(target) {
 			back := rd ^ 1 // the step from a member to the mention
 			s := constrain.Intersect(b.walk.Set, g.Image(target, rd))
-			if len(s) == 0 {
+			if len(s) == 0 || back&1 == 1 && r.valuesOnly(b.walk) {
 				continue
 			}
 			w := b.walk
@@ -200,6 +200,12 @@ func (r *run) intersections(b base, keep func(base, Shape)) {
 	}
 }
 
+// valuesOnly reports whether a walk ended at literals: no step leads back out of
+// them.
+func (r *run) valuesOnly(w constrain.Walk) bool {
+	return w.Edges > 0 && !slices.ContainsFunc(w.Set, func(n constrain.Node) bool { return !r.g.IsLiteral(n) })
+}
+
 // negations keeps the members that lack a relation, at all or to a mention.
 func (r *run) negations(b base, keep func(base, Shape)) {
 	g, fit := r.g, r.fit(b.mention)
@@ -207,7 +213,7 @@ func (r *run) negations(b base, keep func(base, Shape)) {
 		return
 	}
 	all := 0
-	for _, rd := range g.RDs(b.walk.Set) {
+	for _, rd := range g.Offered(b.walk) {
 		without := r.minus(b.walk, g.ReachingNodes([]constrain.RD{rd}, g.Image(b.walk.Set, rd)))
 		if len(without) > 0 && all < 12 {
 			all++
@@ -224,7 +230,7 @@ func (r *run) negations(b base, keep func(base, Shape)) {
 		target := constrain.Set(slices.Sorted(slices.Values(m.Nodes)))
 		for _, rd := range g.RDs(target) {
 			without := r.minus(b.walk, g.Image(target, rd))
-			if len(without) == 0 || len(without) == len(b.walk.Set) {
+			if len(without) == 0 || len(without) == len(b.walk.Set) || rd&1 == 0 && r.valuesOnly(b.walk) {
 				continue
 			}
 			w := b.walk
