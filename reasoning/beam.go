@@ -107,6 +107,32 @@ func (d *Model) vocab() *automaton.Vocab {
 	return d.v
 }
 
+// joinWritten adds to the drafts what the decoder writes under the full
+// constraint: long chains that the enumeration cut off.
+func (t *task) joinWritten(m *Model) error {
+	written, err := m.Write(t.ctx, t.view.index(), t.linked, Full, t.opt.Written)
+	if err != nil {
+		return err
+	}
+	var ps []constrain.Pipeline
+	for _, w := range written {
+		t.answer.Tokens += len(w.Tokens)
+		if w.Text == "none" {
+			continue
+		}
+		p, err := constrain.Parse(w.Text)
+		if err != nil {
+			return err // the constraint promised that it parses
+		}
+		if p, err = p.Bind(t.linked.Refs); err != nil {
+			return err
+		}
+		ps = append(ps, p)
+	}
+	t.drafts, err = t.view.Drafts.Join(t.ctx, t.linked, t.drafts, ps)
+	return err
+}
+
 // writeFreely fills the drafts with what the decoder writes. Texts that are no
 // query, name what is not there, or say that nothing fits are left out.
 func (t *task) writeFreely() error {

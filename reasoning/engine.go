@@ -40,6 +40,9 @@ type Options struct {
 	// width Beams (default 8) unless a question asks for another.
 	Constraint Constraint
 	Beams      int
+	// Written is the width of a search by which the decoder adds queries of its
+	// own to the enumerated ones; 0: none.
+	Written int
 	// Drafts is how many drafts are considered; default 48.
 	Drafts int
 	// Limits of the final query.
@@ -340,8 +343,16 @@ func (t *task) write() error {
 func (t *task) judgeDrafts() error {
 	var err error
 	t.drafts, err = t.view.Drafts.Drafts(t.ctx, t.linked, draft.Options{Keep: t.opt.Drafts})
-	if err != nil || len(t.drafts) == 0 {
+	if err != nil {
 		return err
+	}
+	if m, ok := t.opt.Decoder.(*Model); ok && t.opt.Written > 0 {
+		if err := t.joinWritten(m); err != nil {
+			return err
+		}
+	}
+	if len(t.drafts) == 0 {
+		return nil
 	}
 	t.scored, t.none, err = Judge(t.ctx, t.opt.Decoder, t.linked, t.drafts)
 	if err != nil {

@@ -45,7 +45,7 @@ func (a *app) answererUnder(_ context.Context, c reasoning.Constraint) (*engine,
 	if err != nil {
 		return nil, fmt.Errorf("embedded sentence encoder: %w", err)
 	}
-	o := reasoning.Options{Encoder: enc, Limits: a.limits(), Cost: wrongCost, Constraint: c, Beams: a.cfg.num("beams")}
+	o := reasoning.Options{Encoder: enc, Limits: a.limits(), Cost: wrongCost, Constraint: c, Beams: a.cfg.num("beams"), Written: a.cfg.num("beams")}
 	e := &engine{name: "none: questions are answered by linking and ranking"}
 	switch name := a.cfg.str("model"); name {
 	case "none":

@@ -2,6 +2,7 @@ package qa
 
 import (
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -148,8 +149,13 @@ func TestStudyAsk(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e := reasoning.New(reasoning.Options{Decoder: reasoning.NewModel(decoder.Name, m), Encoder: enc})
-		var out *os.File
+		o := reasoning.Options{Decoder: reasoning.NewModel(decoder.Name, m), Encoder: enc, Cost: 0.25}
+		if o.Weights, o.Calibrator, err = decoder.Fitted(); err != nil {
+			t.Fatal(err)
+		}
+		o.Written, _ = strconv.Atoi(os.Getenv("QUAESTOR_WRITTEN"))
+		e := reasoning.New(o)
+		var out io.Writer
 		if p := os.Getenv("QUAESTOR_OUT"); p != "" {
 			if out, err = os.OpenFile(p, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644); err != nil {
 				t.Fatal(err)

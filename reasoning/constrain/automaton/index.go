@@ -97,6 +97,19 @@ func (x *Index) leads(s constrain.Set, rd constrain.RD, f func(constrain.Node) b
 	return false
 }
 
+// hasPath reports whether steps lead from a node anywhere.
+func (x *Index) hasPath(n constrain.Node, path []constrain.RD) bool {
+	if _, ok := slices.BinarySearch(x.g.RDsOf(n), path[0]); !ok || len(path) == 1 {
+		return ok
+	}
+	for m := range x.g.Neighbours(n, path[0]) {
+		if x.hasPath(m, path[1:]) {
+			return true
+		}
+	}
+	return false
+}
+
 // canFollow reports whether a step leaves anything: from the second edge on the
 // anchors are taken out of the set.
 func (x *Index) canFollow(w constrain.Walk, rd constrain.RD) bool {

@@ -237,17 +237,16 @@ func (a *Automaton) pathText(path []constrain.RD) string {
 // path to the nodes of a name or, for " !", those without. A negated path with
 // no name counts every path.
 func (a *Automaton) leftBy(p point, sign string, path []constrain.RD, name string) constrain.Set {
-	g := a.g
-	var reach constrain.Set
 	if name == "" {
-		steps := make([]constrain.Step, len(path))
-		for i, rd := range path {
-			steps[i] = g.StepOf(rd)
+		var out constrain.Set
+		for _, n := range p.walk.Set {
+			if a.x.hasPath(n, path) != (sign == " !") {
+				out = append(out, n)
+			}
 		}
-		reach, _ = g.Reaching(steps, nil) // the names came from the graph
-	} else {
-		reach = g.ReachingNodes(path, g.FromNodes(g.Lookup(name)).Set)
+		return out
 	}
+	reach := a.g.ReachingNodes(path, a.g.FromNodes(a.g.Lookup(name)).Set)
 	if sign == " !" {
 		return constrain.Minus(p.walk.Set, reach)
 	}

@@ -1,0 +1,106 @@
+package draft
+
+import (
+	"context"
+	"slices"
+
+	"github.com/quaestor-kg/quaestor/reasoning/constrain"
+	"github.com/quaestor-kg/quaestor/reasoning/link"
+)
+
+// Join adds queries that the decoder wrote itself to the drafts, unless they
+// are there. They get the cheap score that enumeration would have given them,
+// so that both kinds compete on equal terms. Queries that name what the graph
+// does not have, or have no answer, are left out.
+func (gen *Generator) Join(ctx context.Context, q *link.Linked, ds []Draft, written []constrain.Pipeline) ([]Draft, error) {
+	r := &run{Generator: gen, ctx: ctx, q: q, cues: findCues(q), seen: map[string]bool{}, s: make([]*fits, len(q.Mentions)+1)}
+	for _, m := range q.Mentions {
+		r.bests = max(r.bests, m.Score)
+	}
+	for i := range ds {
+		r.seen[ds[i].Text] = true
+	}
+	for _, p := range written {
+		res, err := gen.g.Eval(ctx, p)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil || res.Empty() {
+			continue
+		}
+		d := Draft{Pipeline: p, Shape: Other, Mention: -1, Set: res.Nodes}
+		if p.Class == "" {
+			d.Mention = slices.IndexFunc(q.Mentions, func(m link.Mention) bool { return m.Name == p.Start.Name })
+		}
+		d.D = r.judge(p, d.Mention)
+		r.add(d)
+	}
+	gen.sim.cosines(q, r.pool)
+	return append(ds, r.pool...), nil
+}
+
+// judge is d of a whole pipeline: as a chain of all its relations, with the
+// gains and losses of its other operations.
+func (r *run) judge(p constrain.Pipeline, mention int) float64 {
+	c := chain{mention: mention}
+	switch {
+	case mention >= 0:
+		c.link = 0.12 * (r.q.Mentions[mention].Score - r.bests)
+	case p.Class == "":
+		c.link = -0.12 * r.bests // a name that was not linked
+	}
+	fit := r.fit(mention)
+	step := func(s constrain.Step) {
+		if rd, err := r.g.RDOf(s); err == nil {
+			c = c.extend(rd, fit.of(rd))
+		}
+	}
+	gain := 0.0
+	for _, op := range p.Ops {
+		switch op.Kind {
+		case constrain.Edge:
+			step(op.Step)
+		case constrain.Type:
+			gain += typeGain - extraLoss
+		case constrain.With, constrain.Without:
+			for _, s := range op.Steps {
+				step(s)
+			}
+			gain += 0.07 - extraLoss // a branch is no longer way
+			if op.To != nil && slices.ContainsFunc(r.q.Mentions, func(m link.Mention) bool { return m.Name == op.To.Name }) {
+				gain += withGain
+			}
+			if op.Kind == constrain.Without && r.cues.not {
+				gain += cueGain
+			}
+		case constrain.Max, constrain.Min, constrain.Where:
+			step(constrain.Step{Rel: op.Rel})
+			gain += 0.07
+			switch {
+			case op.Kind == constrain.Max && r.cues.most, op.Kind == constrain.Min && r.cues.least:
+				gain += cueGain
+			case op.Kind == constrain.Where:
+				gain += numberGain + cueGain - extraLoss
+			default:
+				gain -= wrongTurn
+			}
+		}
+	}
+	switch p.End.Kind {
+	case constrain.Count:
+		if r.cues.count {
+			gain += cueGain
+		}
+	case constrain.Sum, constrain.Avg:
+		step(constrain.Step{Rel: p.End.Rel})
+		if r.cues.sum && p.End.Kind == constrain.Sum || r.cues.avg && p.End.Kind == constrain.Avg {
+			gain += cueGain
+		}
+	case constrain.Ask:
+		if r.cues.yesNo {
+			gain += cueGain + withGain
+		}
+	}
+	c.score()
+	return c.d + gain
+}
