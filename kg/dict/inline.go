@@ -2,7 +2,6 @@ package dict
 
 import (
 	"math"
-
 	"strconv"
 
 	"github.com/quaestor-kg/quaestor/kg"

@@ -22,24 +22,89 @@ func TestInlineOnlyCanonical(t *testing.T) {
 		lex, typ string
 		in       bool
 	}{
-		{"0", i, true}, {"-0", i, false}, {"+1", i, false}, {"01", i, false}, {"", i, false}, {"-", i, false}, {"1 ", i, false},
-		{"576460752303423487", i, true}, {"576460752303423488", i, false}, {"-576460752303423488", i, true}, {"-576460752303423489", i, false},
+		{"0", i, true},
+		{"-0", i, false},
+		{"+1", i, false},
+		{"01", i, false},
+		{"", i, false},
+		{"-", i, false},
+		{"1 ", i, false},
+		{"576460752303423487", i, true},
+		{"576460752303423488", i, false},
+		{"-576460752303423488", i, true},
+		{"-576460752303423489", i, false},
 		{"99999999999999999999", i, false},
-		{"0.0", c, true}, {"-0.0", c, false}, {"1", c, false}, {"1.", c, false}, {".5", c, false}, {"0.5", c, true}, {"00.5", c, false}, {"1.50", c, false},
-		{"-1.5", c, true}, {"100.0", c, true}, {"100.00", c, false}, {"1234567890.123456", c, true}, {"1234567890.1234567", c, false},
-		{"0.00000000000000000000000000000001", c, true}, {"0.000000000000000000000000000000001", c, false},
-		{"90000000000000000000000000000000.0", c, true}, {"900000000000000000000000000000000.0", c, false},
-		{"1e5", c, false}, {"1.5.5", c, false}, {"1.a", c, false}, {"a.1", c, false},
-		{"0.0E0", f, true}, {"-0.0E0", f, false}, {"NaN", f, false}, {"INF", f, true}, {"-INF", f, true}, {"+INF", f, false},
-		{"1.1E0", f, true}, {"1.10E0", f, false}, {"1.1E+0", f, false}, {"1.1E-0", f, false}, {"1.1e0", f, false}, {"11.1E0", f, false}, {"1E0", f, false},
-		{"1.23456789012345E300", f, true}, {"1.234567890123456E0", f, false}, {"1.0E301", f, false}, {"1.0E-300", f, true}, {"1.0E-301", f, false}, {"1.5", f, false},
-		{"2024-02-29", d, true}, {"2023-02-29", d, false}, {"2024-2-9", d, false}, {"2024-02-29Z", d, false}, {"02024-01-01", d, false},
-		{"-0001-12-31", d, true}, {"0000-01-01", d, true}, {"-0000-01-01", d, false}, {"999999-12-31", d, true}, {"1000000-01-01", d, false}, {"1900-02-29", d, false}, {"2024-13-01", d, false},
-		{"2024-01-01T00:00:00", dt, true}, {"2024-01-01T00:00:00Z", dt, true}, {"2024-01-01T24:00:00Z", dt, false}, {"2024-01-01T00:00:00.000Z", dt, false},
-		{"2024-01-01T00:00:00.5+14:00", dt, true}, {"2024-01-01T00:00:00+14:01", dt, false}, {"2024-01-01T00:00:00+00:00", dt, false}, {"2024-01-01T00:00:00.1234Z", dt, false},
-		{"2024-01-01T00:00:60Z", dt, false}, {"2024-01-01", dt, false}, {"2024-01-01T00:00:00.Z", dt, false}, {"9999-12-31T23:59:59.999-14:00", dt, true}, {"999999-12-31T23:59:59Z", dt, false},
-		{"true", b, true}, {"false", b, true}, {"1", b, false}, {"TRUE", b, false},
-		{"1", "int", false}, {"1.0E0", "float", false},
+		{"0.0", c, true},
+		{"-0.0", c, false},
+		{"1", c, false},
+		{"1.", c, false},
+		{".5", c, false},
+		{"0.5", c, true},
+		{"00.5", c, false},
+		{"1.50", c, false},
+		{"-1.5", c, true},
+		{"100.0", c, true},
+		{"100.00", c, false},
+		{"1234567890.123456", c, true},
+		{"1234567890.1234567", c, false},
+		{"0.00000000000000000000000000000001", c, true},
+		{"0.000000000000000000000000000000001", c, false},
+		{"90000000000000000000000000000000.0", c, true},
+		{"900000000000000000000000000000000.0", c, false},
+		{"1e5", c, false},
+		{"1.5.5", c, false},
+		{"1.a", c, false},
+		{"a.1", c, false},
+		{"0.0E0", f, true},
+		{"-0.0E0", f, false},
+		{"NaN", f, false},
+		{"INF", f, true},
+		{"-INF", f, true},
+		{"+INF", f, false},
+		{"1.1E0", f, true},
+		{"1.10E0", f, false},
+		{"1.1E+0", f, false},
+		{"1.1E-0", f, false},
+		{"1.1e0", f, false},
+		{"11.1E0", f, false},
+		{"1E0", f, false},
+		{"1.23456789012345E300", f, true},
+		{"1.234567890123456E0", f, false},
+		{"1.0E301", f, false},
+		{"1.0E-300", f, true},
+		{"1.0E-301", f, false},
+		{"1.5", f, false},
+		{"2024-02-29", d, true},
+		{"2023-02-29", d, false},
+		{"2024-2-9", d, false},
+		{"2024-02-29Z", d, false},
+		{"02024-01-01", d, false},
+		{"-0001-12-31", d, true},
+		{"0000-01-01", d, true},
+		{"-0000-01-01", d, false},
+		{"999999-12-31", d, true},
+		{"1000000-01-01", d, false},
+		{"1900-02-29", d, false},
+		{"2024-13-01", d, false},
+		{"2024-01-01T00:00:00", dt, true},
+		{"2024-01-01T00:00:00Z", dt, true},
+		{"2024-01-01T24:00:00Z", dt, false},
+		{"2024-01-01T00:00:00.000Z", dt, false},
+		{"2024-01-01T00:00:00.5+14:00", dt, true},
+		{"2024-01-01T00:00:00+14:01", dt, false},
+		{"2024-01-01T00:00:00+00:00", dt, false},
+		{"2024-01-01T00:00:00.1234Z", dt, false},
+		{"2024-01-01T00:00:60Z", dt, false},
+		{"2024-01-01", dt, false},
+		{"2024-01-01T00:00:00.Z", dt, false},
+		{"9999-12-31T23:59:59.999-14:00", dt, true},
+		{"999999-12-31T23:59:59Z", dt, false},
+		{"true", b, true},
+		{"false", b, true},
+		{"1", b, false},
+		{"TRUE", b, false},
+		{"1", "int", false},
+		{"1.0E0", "float", false},
 	} {
 		term := kg.NewTyped(x.lex, kg.XSD+x.typ)
 		id, ok := Inline(term)
@@ -121,8 +186,10 @@ func TestOrder(t *testing.T) {
 		gen  func() string
 		cmp  func(a, b string) int
 	}{
-		{"integer", func() string { return strconv.FormatInt(r.Int64()>>(5+r.IntN(58)), 10) },
-			func(a, b string) int { return rat(a).Cmp(rat(b)) }},
+		{
+			"integer", func() string { return strconv.FormatInt(r.Int64()>>(5+r.IntN(58)), 10) },
+			func(a, b string) int { return rat(a).Cmp(rat(b)) },
+		},
 		{"decimal", func() string {
 			s := strings.TrimLeft(digits(r.IntN(12)), "0")
 			if s == "" {
@@ -145,18 +212,22 @@ func TestOrder(t *testing.T) {
 			y, _ := strconv.ParseFloat(b, 64)
 			return cmp.Compare(x, y)
 		}},
-		{"date", func() string {
-			return time.Unix((r.Int64N(4000)-1500)*365*86400+r.Int64N(86400*365), 0).UTC().Format("2006-01-02")
+		{
+			"date", func() string {
+				return time.Unix((r.Int64N(4000)-1500)*365*86400+r.Int64N(86400*365), 0).UTC().Format("2006-01-02")
+			},
+			strings.Compare,
 		},
-			strings.Compare},
-		{"dateTime", func() string {
-			return time.UnixMilli(r.Int64N(1 << 42)).In(time.FixedZone("", 60*(1+r.IntN(800)))).Format("2006-01-02T15:04:05.999Z07:00")
-		},
+		{
+			"dateTime", func() string {
+				return time.UnixMilli(r.Int64N(1 << 42)).In(time.FixedZone("", 60*(1+r.IntN(800)))).Format("2006-01-02T15:04:05.999Z07:00")
+			},
 			func(a, b string) int {
 				x, _ := time.Parse(time.RFC3339, a)
 				y, _ := time.Parse(time.RFC3339, b)
 				return x.Compare(y)
-			}},
+			},
+		},
 		{"string", func() string { return digits(r.IntN(8)) }, strings.Compare},
 	}
 	for _, g := range gens {

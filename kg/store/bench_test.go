@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
@@ -21,14 +20,6 @@ import (
 // The benchmarks read the N-Triples file of QUAESTOR_BENCH_NT if it is set
 // (make one with the shop generator of the shared benchmarks), else a graph of
 // 200,000 quads that they make up. Figures per CPU second count all threads.
-
-func cpuSeconds() float64 {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
-}
 
 // shop makes up products with labels, numbers, prices and links.
 func shop(n int) iter.Seq2[kg.TermQuad, error] {
