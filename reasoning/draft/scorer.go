@@ -55,8 +55,14 @@ func NewScorer(g *constrain.Graph, enc Encoder) *Scorer {
 		}
 	}
 	for i := range s.rels {
-		for _, w := range s.rels[i].words {
-			s.rels[i].total += s.idf[w]
+		r := &s.rels[i]
+		content := false
+		for _, w := range r.words {
+			r.total += s.idf[w]
+			content = content || !link.Stop(w)
+		}
+		if !content {
+			r.total *= 2 // "of" stands in most questions and means little
 		}
 	}
 	return s
