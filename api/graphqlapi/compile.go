@@ -91,7 +91,8 @@ func (c *compiler) querySPARQL(r root, sels []*selection) (string, error) {
 		vars = append(vars, "?n"+strconv.Itoa(i))
 	}
 	fmt.Fprintf(&b, "SELECT %s ?b WHERE {\n", strings.Join(vars, " "))
-	if err := c.rootPattern(&b, r); err != nil {
+	order, err := c.rootPattern(&b, r)
+	if err != nil {
 		return "", err
 	}
 	b.WriteString("  { BIND(0 AS ?b) }\n")
@@ -105,7 +106,8 @@ func (c *compiler) querySPARQL(r root, sels []*selection) (string, error) {
 		}
 		fmt.Fprintf(&b, "BIND(%d AS ?b) }\n", i+1)
 	}
-	b.WriteString("}")
+	// The order of a sub-select does not survive the join around it.
+	b.WriteString("} ORDER BY " + order)
 	return b.String(), nil
 }
 
@@ -135,10 +137,13 @@ func (c *compiler) collect(path []*selection, sels []*selection) {
 	}
 }
 
-func (c *compiler) rootPattern(b *strings.Builder, r root) error {
+// rootPattern writes the pattern that binds ?r, and returns the order of the
+// roots.
+func (c *compiler) rootPattern(b *strings.Builder, r root) (order string, err error) {
+	order = "?r"
 	if r.id != "" {
 		fmt.Fprintf(b, "  VALUES ?r { %s }\n", kg.NewIRI(r.id))
-		return nil
+		return order, nil
 	}
 	b.WriteString("  { SELECT DISTINCT ?r WHERE {\n")
 	if r.typ.class != "" {
@@ -149,17 +154,16 @@ func (c *compiler) rootPattern(b *strings.Builder, r root) error {
 	f := &filter{typ: r.typ}
 	text, err := f.object(r.where)
 	if err != nil {
-		return err
+		return "", err
 	}
 	b.WriteString(text)
-	order := "?r"
 	if r.orderBy != "" {
 		name, desc := strings.CutPrefix(r.orderBy, "-")
 		iri := kg.RDFSLabel
 		if name != "label" {
 			fd, ok := r.typ.fields[name]
 			if !ok || fd.inverse {
-				return api.NewProblem("bad-parameter", fmt.Sprintf("orderBy %q: not a field of %s", name, r.typ.name))
+				return "", api.NewProblem("bad-parameter", fmt.Sprintf("orderBy %q: not a field of %s", name, r.typ.name))
 			}
 			iri = fd.iri
 		}
@@ -174,7 +178,7 @@ func (c *compiler) rootPattern(b *strings.Builder, r root) error {
 		b.WriteString(strings.Replace(s, "SELECT DISTINCT ?r WHERE", "SELECT DISTINCT ?r ?key WHERE", 1))
 	}
 	fmt.Fprintf(b, "  } ORDER BY %s LIMIT %d OFFSET %d }\n", order, r.limit, r.offset)
-	return nil
+	return order, nil
 }
 
 // filter writes the conditions of a where argument.
