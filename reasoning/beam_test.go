@@ -83,6 +83,9 @@ func TestAutomatonAcceptsDrafts(t *testing.T) {
 			a := automaton.New(v.index(), m.vocab(), opt)
 			mask := make([]uint64, (m.vocab().Size()+63)/64)
 			for _, d := range ds {
+				if d.Pipeline.End.Kind == constrain.List && len(d.Set) == 0 {
+					continue // a filter that leaves nothing is an answer, but not one to write
+				}
 				n++
 				s := a.Start()
 				for i, id := range append(tok.Encode(" "+d.Text), tok.Eos) {

@@ -436,10 +436,23 @@ func (t *task) typeClash(r constrain.Result) float64 {
 	if many && r.Kind == constrain.List && !slices.ContainsFunc(r.Nodes, func(n constrain.Node) bool { _, ok := t.view.Graph.Value(n); return ok }) {
 		return 1
 	}
+	if ws[0].Text == "when" && !t.temporal(r) {
+		return 1
+	}
 	if ws[0].Text != "how" && !many && r.Kind == constrain.Count && !slices.ContainsFunc(ws, func(w constrain.Word) bool {
 		return w.Text == "count" || w.Text == "number" || w.Text == "many"
 	}) {
 		return 1
 	}
 	return 0
+}
+
+// temporal reports whether a result holds dates or years.
+func (t *task) temporal(r constrain.Result) bool {
+	g := t.view.Graph
+	return r.Kind == constrain.List && slices.ContainsFunc(r.Nodes, func(n constrain.Node) bool {
+		l := g.Label(n)
+		_, value := g.Value(n)
+		return value || len(l) >= 4 && len(l) <= 10 && constrain.IsNumber(l[:4])
+	})
 }

@@ -110,13 +110,22 @@ func (t *task) verify() *Refusal {
 	x := t.expl
 	d := t.drafts[t.chosen]
 	withEncoder := t.opt.Encoder != nil
+	refusing := t.opt.Cost >= 0
+	unsure := func(p float64) bool { return refusing && (conf == nil || *t.answer.Confidence < p) }
 	// The question means a relation that the graph has, but not here.
-	if withEncoder && x.BestFit >= clearFit && x.BestFit-x.Fit >= clearMiss && !slices.Contains(d.Pipeline.Relations(), x.Best) {
-		if low || conf == nil {
-			return t.noFact(x.Best)
-		}
+	if withEncoder && x.BestFit >= clearFit && x.BestFit-x.Fit >= clearMiss && !slices.Contains(d.Pipeline.Relations(), x.Best) && unsure(0.7) {
+		return t.noFact(x.Best)
 	}
-	if conf == nil && withEncoder && x.BestFit < poorFit && len(d.Pipeline.Relations()) > 0 {
+	// No relation says anything of what is asked, and neither does the draft.
+	if withEncoder && len(d.Pipeline.Relations()) > 0 && (x.BestFit < poorFit || x.BestFit < 1.5*poorFit && x.Unused > 0.99) && unsure(0.5) {
+		return t.noRelation()
+	}
+	// Most of the question is about something else.
+	if refusing && x.Strange >= 3 && x.Unused > 0.99 && len(d.Pipeline.Relations()) > 0 {
+		return t.noRelation()
+	}
+	// "When" is not answered by a thing.
+	if t.linked.Words[0].Text == "when" && t.typeClash(t.scored[t.chosen].result) == 1 && unsure(0.7) {
 		return t.noRelation()
 	}
 	if !low {

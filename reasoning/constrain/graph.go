@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/reasoning/fold"
 	"github.com/quaestor-kg/quaestor/reasoning/internal/literal"
 )
 
@@ -349,7 +350,7 @@ func (ld *loader) nodes() error {
 		if f := Fold(s); f != "" {
 			names = append(names, nameEntry{f, node})
 		}
-		if cut := withoutQualifier(s); cut != s {
+		for _, cut := range fold.Shorter(s) {
 			if f := Fold(cut); f != "" {
 				names = append(names, nameEntry{f, node})
 			}
@@ -413,7 +414,7 @@ func (ld *loader) nodes() error {
 			continue
 		}
 		if l := g.labels[i]; len(l) <= maxNameBytes && Fold(l) == "" {
-			if raw := rawName(l); raw != "" {
+			if raw := fold.Raw(l); raw != "" {
 				names = append(names, nameEntry{raw, Node(i)})
 			}
 		}
@@ -424,27 +425,6 @@ func (ld *loader) nodes() error {
 	})
 	g.names.entries = names
 	return nil
-}
-
-// rawName is the name of what folds to nothing: lower case without brackets
-// and control characters.
-func rawName(s string) string {
-	return strings.Join(strings.FieldsFunc(strings.ToLower(s), func(r rune) bool {
-		return r <= ' ' || strings.ContainsRune("[]{}\u007f\ufffd", r)
-	}), " ")
-}
-
-// withoutQualifier cuts a trailing parenthesis: "Heat (film)" is also "Heat".
-func withoutQualifier(s string) string {
-	if !strings.HasSuffix(s, ")") {
-		return s
-	}
-	if i := strings.LastIndexByte(s, '('); i > 0 {
-		if cut := strings.TrimSpace(s[:i]); cut != "" {
-			return cut
-		}
-	}
-	return s
 }
 
 func langIs(tag, want string) bool {
@@ -879,7 +859,7 @@ func (g *Graph) Name(n Node) (string, bool) {
 	}
 	f := Fold(g.labels[n])
 	if f == "" {
-		f = rawName(g.labels[n])
+		f = fold.Raw(g.labels[n])
 	}
 	return f, f != ""
 }

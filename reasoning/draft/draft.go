@@ -151,6 +151,7 @@ func (gen *Generator) Drafts(ctx context.Context, q *link.Linked, opt Options) (
 	if err := r.variations(chains); err != nil {
 		return nil, err
 	}
+	r.unused()
 	out := r.keep()
 	gen.sim.cosines(q, out)
 	return out, nil
@@ -257,6 +258,47 @@ func (r *run) add(d Draft) {
 	}
 	r.seen[d.Text] = true
 	r.pool = append(r.pool, d)
+}
+
+// What a draft loses that leaves out a number, or a name, of the question which
+// another draft can use.
+const (
+	numberLoss = 0.4
+	nameLoss   = 0.2
+)
+
+// unused lowers drafts that leave out a number or a secure mention of the
+// question.
+func (r *run) unused() {
+	for _, num := range r.q.Numbers {
+		if slices.ContainsFunc(r.q.Mentions, func(m link.Mention) bool { return m.Ref > 0 && m.From <= num.At && num.At < m.To }) {
+			continue // part of a name
+		}
+		r.lower(numberLoss, func(d *Draft) bool {
+			return slices.Contains(d.Pipeline.Names(), num.Text) || slices.ContainsFunc(d.Pipeline.Ops, func(op constrain.Op) bool { return op.Number == num.Text })
+		})
+	}
+	for _, m := range r.q.Mentions {
+		if m.Ref > 0 && m.Score >= link.SecureScore && len(r.q.Refs) > 1 {
+			r.lower(nameLoss, func(d *Draft) bool { return slices.Contains(d.Pipeline.Names(), m.Name) })
+		}
+	}
+}
+
+// lower takes loss from the drafts that do not use something, if some do.
+func (r *run) lower(loss float64, uses func(*Draft) bool) {
+	used := make([]bool, len(r.pool))
+	for i := range r.pool {
+		used[i] = uses(&r.pool[i])
+	}
+	if !slices.Contains(used, true) {
+		return
+	}
+	for i := range r.pool {
+		if !used[i] {
+			r.pool[i].D -= loss
+		}
+	}
 }
 
 // quotas are shares of the kept drafts that go to the best of each shape: long

@@ -12,6 +12,7 @@ const (
 	cueGain    = 0.15 // the question has a word for this form
 	typeGain   = 0.12 // a class of the question is used
 	withGain   = 0.20 // a further mention is used
+	narrowGain = 0.35 // a mention tells things of one name apart
 	extraLoss  = 0.05 // one more operation
 	wrongTurn  = 0.10 // max where the question has a word for min
 	numberGain = 0.4  // a number of the question is used
@@ -55,7 +56,7 @@ func (r *run) whichOne() {
 				w := g.Follow(v.walk, rd)
 				// What narrows the name need not stand in the question as a
 				// relation ("of"), so only the new edge is judged.
-				d := b.d + fit.of(rd) + withGain - extraLoss
+				d := b.d + fit.of(rd) + withGain + narrowGain - extraLoss
 				r.push(v.add(constrain.Op{Kind: constrain.Edge, Step: g.StepOf(rd)}, w, d, 1), Narrowed)
 			}
 		})
@@ -268,13 +269,15 @@ func (r *run) numbers(b base, keep func(base, Shape)) {
 			}
 			for _, c := range []byte{'>', '<', '='} {
 				s := g.Filter(b.walk.Set, int(rd/2), c, num.Text)
-				if len(s) == 0 {
-					continue
-				}
 				gain := 0.0
 				switch {
 				case c == '>' && r.cues.more, c == '<' && r.cues.less, c == '=' && !r.cues.more && !r.cues.less:
 					gain = cueGain
+				case c == '<' && r.cues.more && !r.cues.less, c == '>' && r.cues.less && !r.cues.more:
+					gain = -2 * wrongTurn
+				}
+				if len(s) == 0 && (gain <= 0 || c == '=' || len(b.p.Ops) == 0) {
+					continue
 				}
 				w := b.walk
 				w.Set = s

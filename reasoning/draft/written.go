@@ -21,6 +21,9 @@ func (gen *Generator) Join(ctx context.Context, q *link.Linked, ds []Draft, writ
 		r.seen[ds[i].Text] = true
 	}
 	for _, p := range written {
+		if !r.plausible(p) {
+			continue
+		}
 		res, err := gen.g.Eval(ctx, p)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -35,8 +38,42 @@ func (gen *Generator) Join(ctx context.Context, q *link.Linked, ds []Draft, writ
 		d.D = r.judge(p, d.Mention)
 		r.add(d)
 	}
+	r.unused()
 	gen.sim.cosines(q, r.pool)
 	return append(ds, r.pool...), nil
+}
+
+// plausible reports whether the form of a query has a reason in the question: a
+// yes/no or a number is asked for, and its names stand there and differ.
+func (r *run) plausible(p constrain.Pipeline) bool {
+	switch p.End.Kind {
+	case constrain.Ask:
+		if !r.cues.yesNo {
+			return false
+		}
+	case constrain.Count:
+		if !r.cues.count {
+			return false
+		}
+	case constrain.Sum:
+		if !r.cues.sum {
+			return false
+		}
+	case constrain.Avg:
+		if !r.cues.avg {
+			return false
+		}
+	}
+	names := p.Names()
+	for i, n := range names {
+		if slices.Contains(names[:i], n) {
+			return false
+		}
+		if i > 0 && !slices.ContainsFunc(r.q.Mentions, func(m link.Mention) bool { return m.Name == n }) {
+			return false
+		}
+	}
+	return true
 }
 
 // judge is d of a whole pipeline: as a chain of all its relations, with the
@@ -79,6 +116,8 @@ func (r *run) judge(p constrain.Pipeline, mention int) float64 {
 			switch {
 			case op.Kind == constrain.Max && r.cues.most, op.Kind == constrain.Min && r.cues.least:
 				gain += cueGain
+			case op.Cmp == '<' && r.cues.more && !r.cues.less, op.Cmp == '>' && r.cues.less && !r.cues.more:
+				gain += numberGain - 2*wrongTurn - extraLoss
 			case op.Kind == constrain.Where:
 				gain += numberGain + cueGain - extraLoss
 			default:

@@ -245,3 +245,39 @@ func hexDigit(c byte) int {
 	}
 	return -1
 }
+
+// Raw is the name of what folds to nothing: lower case without brackets and
+// control characters.
+func Raw(s string) string {
+	return strings.Join(strings.FieldsFunc(strings.ToLower(s), func(r rune) bool {
+		return r <= ' ' || strings.ContainsRune("[]{}\u007f\ufffd", r)
+	}), " ")
+}
+
+// legal are the forms of companies that people leave out of their names.
+var legal = map[string]bool{
+	"plc": true, "inc": true, "ltd": true, "llc": true, "corp": true, "corporation": true, "ag": true, "gmbh": true, "sa": true, "nv": true,
+	"se": true, "lp": true, "llp": true, "limited": true, "incorporated": true,
+}
+
+// Shorter returns the shorter names that a label also goes by: "Heat (film)" is
+// also "Heat", and "Brightwater plc" is also "Brightwater".
+func Shorter(label string) []string {
+	var out []string
+	if strings.HasSuffix(label, ")") {
+		if i := strings.LastIndexByte(label, '('); i > 0 {
+			if cut := strings.TrimSpace(label[:i]); cut != "" {
+				out = append(out, cut)
+			}
+		}
+	}
+	if i := strings.LastIndexByte(label, ' '); i > 0 && len(label)-i < 14 {
+		last := strings.Trim(strings.ToLower(label[i+1:]), ".,")
+		if legal[strings.ReplaceAll(last, ".", "")] {
+			if cut := strings.TrimRight(label[:i], ", "); cut != "" {
+				out = append(out, cut)
+			}
+		}
+	}
+	return out
+}

@@ -1,6 +1,9 @@
 package fold
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestFold(t *testing.T) {
 	for in, want := range map[string]string{
@@ -50,6 +53,16 @@ func TestSchemaName(t *testing.T) {
 	} {
 		if got := SchemaName(in); got != want {
 			t.Errorf("SchemaName(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestShorter(t *testing.T) {
+	for in, want := range map[string]string{
+		"Heat (film)": "Heat", "Brightwater plc": "Brightwater", "Acme, Inc.": "Acme", "Foo S.A.": "Foo", "Limited": "", "The Limited": "The", "(x)": "", "Plain Name": "",
+	} {
+		if got := strings.Join(Shorter(in), "|"); got != want {
+			t.Errorf("Shorter(%q) = %q, want %q", in, got, want)
 		}
 	}
 }

@@ -13,7 +13,8 @@ import (
 func (l *Linker) unknown(q *Linked) {
 	covered := make([]bool, len(q.Words))
 	for _, m := range q.Mentions {
-		if !m.Partial {
+		// Most of a rare name is as good as the name.
+		if !m.Partial || m.covers() >= 0.5 && len(m.Nodes) == 1 && m.Score >= 1 {
 			for i := m.From; i < m.To; i++ {
 				covered[i] = true
 			}

@@ -27,9 +27,14 @@ type Group struct {
 	Gain float64
 }
 
-// Groups joins outcomes with equal answers and ranks the groups by expected
-// F1: sum over all drafts of weight x F1 (minimum Bayes risk). Numbers and
-// booleans are right or wrong.
+// score is what groups are ranked by: the chance of being exactly right and the
+// expected overlap count alike. Overlap alone would prefer the whole list
+// wherever a filter is one of the readings.
+func (g Group) score() float64 { return g.Weight + g.Gain }
+
+// Groups joins outcomes with equal answers and ranks the groups by their weight
+// and their expected F1: the sum over all drafts of weight x F1 (minimum Bayes
+// risk). Numbers and booleans are right or wrong.
 func Groups(outcomes []Outcome) []Group {
 	var out []Group
 	for i, o := range outcomes {
@@ -48,7 +53,7 @@ func Groups(outcomes []Outcome) []Group {
 		}
 	}
 	slices.SortStableFunc(out, func(a, b Group) int {
-		return cmp.Or(cmp.Compare(b.Gain, a.Gain), cmp.Compare(b.Weight, a.Weight))
+		return cmp.Or(cmp.Compare(b.score(), a.score()), cmp.Compare(b.Weight, a.Weight))
 	})
 	return out
 }
