@@ -134,7 +134,8 @@ func (a *app) benchLoadCommand() *cobra.Command {
 			}
 			defer done()
 			loaded, err := a.measure(func() (int64, error) {
-				stats, _, err := sparqlbench.Load(c.Context(), st, data)
+				src := &rdfSource{files: []string{data}, bar: &progress{format: "none"}, warn: func(error) {}}
+				stats, err := st.LoadBatches(c.Context(), src.batches(c.Context()))
 				return stats.Read, err
 			})
 			if err != nil {

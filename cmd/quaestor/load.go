@@ -84,7 +84,7 @@ func (a *app) load(ctx context.Context, files []string, fl loadFlags) error {
 	src := &rdfSource{files: files, flags: fl, in: a.in, bar: bar, warn: func(err error) {
 		fmt.Fprintf(a.err, "quaestor: skipped: %s\n", err)
 	}}
-	stats, err := st.Load(ctx, src.quads(ctx))
+	stats, err := st.LoadBatches(ctx, src.batches(ctx))
 	bar.Finish()
 	if err != nil {
 		return err
@@ -119,8 +119,26 @@ type rdfSource struct {
 	done   int64 // compressed bytes of finished files
 }
 
+// quads yields the quads one by one.
 func (s *rdfSource) quads(ctx context.Context) iter.Seq2[kg.TermQuad, error] {
 	return func(yield func(kg.TermQuad, error) bool) {
+		for batch, err := range s.batches(ctx) {
+			if err != nil {
+				yield(kg.TermQuad{}, err)
+				return
+			}
+			for _, q := range batch {
+				if !yield(q, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// batches yields the quads in slices that are reused.
+func (s *rdfSource) batches(ctx context.Context) iter.Seq2[[]kg.TermQuad, error] {
+	return func(yield func([]kg.TermQuad, error) bool) {
 		for _, name := range s.files {
 			if !s.file(ctx, name, yield) {
 				return
@@ -129,10 +147,10 @@ func (s *rdfSource) quads(ctx context.Context) iter.Seq2[kg.TermQuad, error] {
 	}
 }
 
-func (s *rdfSource) file(ctx context.Context, name string, yield func(kg.TermQuad, error) bool) bool {
+func (s *rdfSource) file(ctx context.Context, name string, yield func([]kg.TermQuad, error) bool) bool {
 	r, format, err := openRDF(name, s.flags.format)
 	if err != nil {
-		yield(kg.TermQuad{}, err)
+		yield(nil, err)
 		return false
 	}
 	defer r.Close()
@@ -146,11 +164,15 @@ func (s *rdfSource) file(ctx context.Context, name string, yield func(kg.TermQua
 		OnError:    func(err error) { s.errors++; s.warn(err) },
 		OnProgress: func(n int64) { last = n; s.bar.Set(s.done+n, "") },
 	}
-	for q, err := range rdf.Read(ctx, r, o) {
-		if err == nil && q.G.Kind == kg.None {
-			q.G = graph
+	for batch, err := range rdf.ReadBatches(ctx, r, o) {
+		if graph.Kind != kg.None {
+			for i := range batch {
+				if batch[i].G.Kind == kg.None {
+					batch[i].G = graph
+				}
+			}
 		}
-		if !yield(q, err) || err != nil {
+		if !yield(batch, err) || err != nil {
 			return false
 		}
 	}
