@@ -31,6 +31,10 @@ type Fitted struct {
 	Floor      float64            `json:"floor"`
 }
 
+// searchWidth is that of questions asked without another: confidences hold for
+// the drafts that are considered then.
+const searchWidth = 8
+
 // Fit fits the mix on all sets, keeps it only if it beats the default one, and
 // calibrates with what was kept.
 func Fit(ctx context.Context, d reasoning.Decoder, enc draft.Encoder, sets []Set) (*Fitted, error) {
@@ -63,7 +67,7 @@ func Fit(ctx context.Context, d reasoning.Decoder, enc draft.Encoder, sets []Set
 	var samples []verify.Sample
 	for _, s := range sets {
 		more, err := Collect(ctx, func() *reasoning.Engine {
-			return reasoning.New(reasoning.Options{Decoder: d, Encoder: enc, Weights: f.Mix})
+			return reasoning.New(reasoning.Options{Decoder: d, Encoder: enc, Weights: f.Mix, Written: searchWidth})
 		}, s.Snapshot, s.Questions)
 		if err != nil {
 			return nil, fmt.Errorf("calibrate: %s: %w", s.Name, err)
