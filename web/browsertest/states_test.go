@@ -18,7 +18,9 @@ import (
 // tab opens a new tab of the browser that reports its faults when the test ends.
 func tab(t *testing.T, parent context.Context) context.Context {
 	t.Helper()
-	ctx, cancel := chromedp.NewContext(parent)
+	limited, end := context.WithTimeout(parent, 40*time.Second)
+	t.Cleanup(end)
+	ctx, cancel := chromedp.NewContext(limited)
 	var faults []string
 	chromedp.ListenTarget(ctx, func(ev any) {
 		switch ev := ev.(type) {

@@ -1,6 +1,8 @@
 // The SPARQL editor: CodeMirror with our colours, completion and errors from
 // the server's parser. It lives in a shadow root, where CodeMirror's styles are
-// constructed sheets, which a strict content security policy allows.
+// constructed sheets, which a strict content security policy allows. The caret
+// and the selection are the browser's own: CodeMirror's drawSelection hangs
+// Chromium 156 at the first key typed into an empty text in a shadow root.
 
 import { autocompletion, completionKeymap, type CompletionContext, type CompletionResult } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
@@ -8,7 +10,7 @@ import { bracketMatching, HighlightStyle, StreamLanguage, syntaxHighlighting } f
 import { linter, lintKeymap, type Diagnostic } from "@codemirror/lint";
 import { searchKeymap } from "@codemirror/search";
 import { EditorState } from "@codemirror/state";
-import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
+import { EditorView, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { useEffect, useRef } from "preact/hooks";
 import { api } from "../core/api.ts";
@@ -59,7 +61,7 @@ const look = EditorView.theme({
   ".cm-gutters": { backgroundColor: "var(--inset)", color: "var(--ink3)", border: "0", minHeight: "152px" },
   ".cm-activeLine": { backgroundColor: "transparent" },
   "&.cm-focused": { outline: "2px solid var(--focus)", outlineOffset: "-2px" },
-  "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": { backgroundColor: "var(--accent-weak)" },
+  "& .cm-line::selection, & .cm-line ::selection": { backgroundColor: "var(--accent-weak)", color: "var(--ink)" },
   ".cm-tooltip": { backgroundColor: "var(--surface)", border: "1px solid var(--edge)", color: "var(--ink)", borderRadius: "6px" },
   ".cm-tooltip-autocomplete > ul > li[aria-selected]": { backgroundColor: "var(--accent)", color: "var(--on-accent)" },
   ".cm-completionDetail": { fontStyle: "normal", opacity: "0.8", marginLeft: "1em" },
@@ -136,7 +138,6 @@ export function Editor({ text, label, onChange, onRun }: EditorProps) {
         extensions: [
           lineNumbers(),
           history(),
-          drawSelection(),
           bracketMatching(),
           highlightActiveLine(),
           sparql,

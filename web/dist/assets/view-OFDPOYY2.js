@@ -1,4 +1,4 @@
-import{a as X,b as _,c as j,d as G}from"./chunk-VJTE3UWJ.js";import{a as U}from"./chunk-MAQ7OPYF.js";import{c as O}from"./chunk-SALD4VYO.js";import{c as V,f as z,g as J,j as W}from"./chunk-ESGEDCK5.js";import{a as h,b as k,c as K,e as E}from"./chunk-UUVKZPFK.js";import{c as H,d as A}from"./chunk-U6W2N7HM.js";import{a as L,e as D,h as R,j as q,k as M,l as x,m as C,s as F,t as Q}from"./chunk-MA2SRRNJ.js";import{c as I,d as $,j as m,k as n,r as B,v as S,w as e}from"./chunk-4RU4AOWD.js";var Y=`SELECT ?s ?p ?o WHERE {
+import{a as X,b as _,c as j,d as G}from"./chunk-VJTE3UWJ.js";import{a as U}from"./chunk-XNEBQWVM.js";import{c as O}from"./chunk-SALD4VYO.js";import{c as V,f as z,g as J,j as W}from"./chunk-ESGEDCK5.js";import{a as h,b as k,c as K,e as E}from"./chunk-UUVKZPFK.js";import{c as H,d as A}from"./chunk-U6W2N7HM.js";import{a as L,e as D,h as R,j as q,k as M,l as x,m as C,s as F,t as Q}from"./chunk-MA2SRRNJ.js";import{c as I,d as $,j as m,k as n,r as B,v as S,w as e}from"./chunk-4RU4AOWD.js";var Y=`SELECT ?s ?p ?o WHERE {
   ?s ?p ?o .
 }
 LIMIT 50
