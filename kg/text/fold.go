@@ -16,7 +16,8 @@ func Fold(s string) string {
 	}
 	var b strings.Builder
 	b.Grow(len(s))
-	for _, r := range norm.NFKD.String(s) {
+	for _, r := range norm.NFKD.String(strings.ToValidUTF8(s, "\uFFFD")) {
+		r = unicode.ToLower(r)
 		switch {
 		case r == 'ß':
 			b.WriteString("ss")
@@ -26,7 +27,7 @@ func Fold(s string) string {
 			// A combining mark of the scripts that spell with and without them.
 			// Marks of other scripts (Devanagari vowel signs) carry the word.
 		default:
-			b.WriteRune(unicode.ToLower(r))
+			b.WriteRune(r)
 		}
 	}
 	return squeeze(norm.NFC.String(b.String()))
