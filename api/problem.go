@@ -139,7 +139,9 @@ func Classify(err error) *Problem {
 		return NewProblem("draining", "")
 	case errors.Is(err, ErrQueueFull):
 		return NewProblem("queue-full", "")
-	case errors.Is(err, ErrFeatureOff):
+	case errors.Is(err, sparql.ErrTooMany):
+		return NewProblem("complexity", err.Error())
+	case errors.Is(err, ErrFeatureOff), errors.Is(err, sparql.ErrService), errors.Is(err, sparql.ErrLoad):
 		return NewProblem("feature-off", err.Error())
 	case errors.Is(err, ErrNotFound), errors.Is(err, fs.ErrNotExist):
 		return NewProblem("not-found", err.Error())
