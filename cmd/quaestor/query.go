@@ -317,7 +317,11 @@ func (a *app) dumpCommand() *cobra.Command {
 			bar := a.newProgress("dump", "statements", snap.Size())
 			defer bar.Finish()
 			bw := bufio.NewWriterSize(w, 256<<10)
-			if err := writeQuads(bw, f, snapshotQuads(c.Context(), snap, graph, bar)); err != nil {
+			quads := snapshotQuads(c.Context(), snap, graph, bar)
+			if graph != "" && !f.Quads() {
+				quads = withoutGraph(quads)
+			}
+			if err := writeQuads(bw, f, quads); err != nil {
 				return err
 			}
 			return bw.Flush()
@@ -327,6 +331,18 @@ func (a *app) dumpCommand() *cobra.Command {
 	c.Flags().StringVar(&format, "format", "nquads", "ntriples, nquads, turtle or trig")
 	c.Flags().StringVar(&out, "out", "", "write to a file")
 	return c
+}
+
+// withoutGraph drops the graph of quads that are all of one.
+func withoutGraph(quads iter.Seq2[kg.TermQuad, error]) iter.Seq2[kg.TermQuad, error] {
+	return func(yield func(kg.TermQuad, error) bool) {
+		for q, err := range quads {
+			q.G = kg.Term{}
+			if !yield(q, err) {
+				return
+			}
+		}
+	}
 }
 
 // snapshotQuads streams the quads of a snapshot, grouped by graph and subject.
