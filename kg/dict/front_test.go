@@ -78,6 +78,9 @@ func FuzzBlock(f *testing.F) {
 			}
 			return nil
 		})
+		if err == nil && len(keys) != b.Len() {
+			t.Fatalf("%d of %d keys walked", len(keys), b.Len())
+		}
 		for i, k := range keys {
 			if got, err := b.Key(i, nil); err == nil && !bytes.Equal(got, k) {
 				t.Fatalf("key %d: %q and %q", i, got, k)
@@ -85,7 +88,6 @@ func FuzzBlock(f *testing.F) {
 			b.Find(k)
 		}
 		_, _ = b.Key(70, nil)
-		_ = err
 	})
 }
 

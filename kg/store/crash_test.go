@@ -26,6 +26,13 @@ var crashRounds = flag.Int("crash-rounds", 24, "how often the crash test kills i
 const childEnv = "QUAESTOR_CRASH_CHILD"
 
 func TestMain(m *testing.M) {
+	if disk := os.Getenv(fullEnv); disk != "" {
+		if err := fullChild(disk); err != nil {
+			fmt.Println("error:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if dir := os.Getenv(childEnv); dir != "" {
 		if err := crashChild(dir); err != nil {
 			fmt.Println("error:", err)

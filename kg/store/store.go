@@ -43,6 +43,7 @@ type Store struct {
 	named    map[string]*state
 	closed   bool
 	poisoned error // why the store is read-only
+	tight    error // why it was opened for reading alone; set by Open
 	unsynced *ack  // newest commit that waits for the next sync
 
 	gc        sync.Mutex // guards pins, users and the next two
@@ -97,14 +98,28 @@ func Open(dir string, o Options) (*Store, error) {
 // open brings up badger and the newest state. After an unclean stop badger's
 // files are kept aside until the root and all it names have been found intact.
 func (s *Store) open() error {
+	if s.opt.BallastBytes == 0 {
+		if err := guard.Ballast(s.dir, 0); err != nil {
+			return err
+		}
+	}
+	tight, err := s.tooTightToOpen()
+	if err != nil {
+		return err
+	}
+	if tight != nil {
+		return s.openTight(tight)
+	}
 	if err := guard.CheckFormat(s.dir, formatVersion); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(guard.DB(s.dir), 0o755); err != nil {
 		return err
 	}
-	if err := guard.Ballast(s.dir, s.opt.BallastBytes); err != nil {
-		return err
+	if s.opt.BallastBytes > 0 {
+		if err := guard.Ballast(s.dir, s.opt.BallastBytes); err != nil {
+			return err
+		}
 	}
 	clean, err := guard.TakeClean(s.dir)
 	if err != nil {
@@ -117,7 +132,7 @@ func (s *Store) open() error {
 		if err := checkTables(s.dir, false); err != nil {
 			return err
 		}
-		if err := s.openBadger(2); err != nil {
+		if err := s.openBadger(2, false); err != nil {
 			return err
 		}
 		return s.recover()
@@ -133,7 +148,7 @@ func (s *Store) open() error {
 	}
 	// No compactors: they empty a table before they unlink it, and with it the
 	// link in hold/.
-	err = s.openBadger(0)
+	err = s.openBadger(0, false)
 	if err == nil {
 		if err = s.recover(); err == nil {
 			err = s.sweep()
@@ -150,13 +165,51 @@ func (s *Store) open() error {
 	if err := guard.DropHold(s.dir); err != nil {
 		return err
 	}
-	if err := s.openBadger(2); err != nil {
+	if err := s.openBadger(2, false); err != nil {
 		return err
 	}
 	return s.recover()
 }
 
-func (s *Store) openBadger(compactors int) (err error) {
+// workspace is the disk space, in bytes, that badger may take when it opens or
+// closes: a write-ahead file and a table.
+func (s *Store) workspace() int64 { return 2*s.opt.MemTableSize + 16<<20 }
+
+// tooTightToOpen returns the reason if the disk has no room for the files that
+// badger maps when it opens: writing to a mapped page that the disk cannot hold
+// kills the process.
+func (s *Store) tooTightToOpen() (tight, err error) {
+	free, err := s.space.Free()
+	if err != nil {
+		return nil, err
+	}
+	if need := s.workspace(); free < need {
+		return fmt.Errorf("%w: %d MiB on the disk of %s, %d MiB are needed to open it for writing; free some, then try again", kg.ErrDiskFull, free>>20, s.dir, need>>20), nil
+	}
+	return nil, nil
+}
+
+// openTight opens a store that was closed cleanly for reading alone, without
+// writing a byte. One that is new or needs recovery cannot be opened so.
+func (s *Store) openTight(tight error) error {
+	if clean, err := guard.Clean(s.dir); err != nil || !clean {
+		return errors.Join(tight, err)
+	}
+	if err := guard.CheckFormat(s.dir, formatVersion); err != nil {
+		return err
+	}
+	if err := checkTables(s.dir, false); err != nil {
+		return err
+	}
+	s.tight = tight
+	s.opt.Logger.Warn("store: opened for reading alone", "error", tight)
+	if err := s.openBadger(0, true); err != nil {
+		return err
+	}
+	return s.recover()
+}
+
+func (s *Store) openBadger(compactors int, readOnly bool) (err error) {
 	// Badger's own goroutines may panic on damage, and so may Open itself.
 	defer func() {
 		if p := recover(); p != nil {
@@ -175,6 +228,7 @@ func (s *Store) openBadger(compactors int) (err error) {
 		WithBlockCacheSize(32 << 20).
 		WithIndexCacheSize(64 << 20).
 		WithNumCompactors(compactors).
+		WithReadOnly(readOnly).
 		WithBlockSize(16 << 10).
 		WithChecksumVerificationMode(options.NoVerification). // ours are checked; badger's mode kills the process
 		WithVerifyValueChecksum(true).
@@ -213,6 +267,20 @@ func (s *Store) abandonOpen() {
 		s.opt.Logger.Warn("store: close after a failed open", "error", err)
 	}
 	s.lock.Close()
+}
+
+// leave ends the use of a store whose disk has become too full to close badger,
+// which would write a table through a mapped file and kill the process. What
+// was committed is in its log and is recovered by the next Open, of another
+// process: badger keeps its folder locked until this one ends.
+func (s *Store) leave(free int64) error {
+	s.opt.Logger.Warn("store: the disk is full, left as after a crash; free some space before it is opened again",
+		"store", s.dir, "free_mib", free>>20, "need_mib", s.workspace()>>20)
+	var err error
+	if s.opt.Durability != Commit {
+		err = s.syncNow()
+	}
+	return errors.Join(err, s.witness.Close(), s.lock.Close())
 }
 
 // badgerLog passes badger's messages on, its information as debugging.
@@ -460,6 +528,8 @@ func (s *Store) writable(ctx context.Context) (*state, error) {
 		return nil, kg.ErrClosed
 	case s.opt.ReadOnly:
 		return nil, fmt.Errorf("%w: %s was opened so", kg.ErrReadOnly, s.dir)
+	case s.tight != nil:
+		return nil, fmt.Errorf("the store was opened for reading alone: %w, and reopen the store", s.tight)
 	case s.poisoned != nil:
 		return nil, fmt.Errorf("%w since a write failed: %v; free the cause and reopen the store", kg.ErrReadOnly, s.poisoned)
 	}
@@ -509,19 +579,25 @@ func (s *Store) Close() error {
 	s.stopBackground()
 	close(s.quit)
 	s.done.Wait()
+	if s.tight == nil {
+		if free, err := s.space.Free(); err == nil && free < s.workspace() {
+			return s.leave(free)
+		}
+	}
 	var err error
-	if poisoned == nil {
+	wrote := poisoned == nil && s.tight == nil
+	if wrote {
 		err = s.purge()
 	}
 	own := int64(1 + len(s.named))
 	err = errors.Join(err, s.closeBadger())
-	if err == nil && s.opt.Durability != Commit && poisoned == nil {
+	if err == nil && s.opt.Durability != Commit && wrote {
 		err = errors.Join(guard.SyncLogs(s.dir), s.witness.Write(s.cur.version, s.cur.chain))
 	}
 	err = errors.Join(err, s.witness.Close())
 	// With a snapshot open, what it holds has not been deleted: the next Open
 	// sweeps it, as after a crash.
-	if err == nil && poisoned == nil && s.states.Load() == own {
+	if err == nil && wrote && s.states.Load() == own {
 		err = guard.WriteClean(s.dir)
 	}
 	return errors.Join(err, s.lock.Close())

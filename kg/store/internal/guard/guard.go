@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -236,8 +237,21 @@ func WriteClean(dir string) error {
 // TakeClean reports whether the store was closed in order and its manifest and
 // tables are those of that moment, and removes the note.
 func TakeClean(dir string) (bool, error) {
-	name := filepath.Join(dir, cleanFile)
-	b, err := os.ReadFile(name)
+	clean, err := Clean(dir)
+	if err != nil {
+		return false, err
+	}
+	if err := os.Remove(filepath.Join(dir, cleanFile)); errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	return clean, syncDir(dir)
+}
+
+// Clean is TakeClean that leaves the mark.
+func Clean(dir string) (bool, error) {
+	b, err := os.ReadFile(filepath.Join(dir, cleanFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -245,13 +259,7 @@ func TakeClean(dir string) (bool, error) {
 		return false, err
 	}
 	now, err := fingerprint(dir)
-	if err != nil {
-		return false, err
-	}
-	if err := os.Remove(name); err != nil {
-		return false, err
-	}
-	return now == string(b), syncDir(dir)
+	return now == string(b), err
 }
 
 // Witness is a ring of slots, one written after each synced commit and before
@@ -277,7 +285,14 @@ func OpenWitness(dir string) (*Witness, error) {
 	}
 	w := &Witness{f: f, seen: map[uint64]uint64{}}
 	buf := make([]byte, witnessSlot*witnessSlots)
-	n, _ := f.ReadAt(buf, 0) // a short file has fewer slots
+	n, err := f.ReadAt(buf, 0)
+	if n == 0 && errors.Is(err, io.EOF) {
+		// A new file takes its space at once: noting a commit must not fail for
+		// want of it when the disk is full.
+		if _, err := f.WriteAt(buf, 0); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+	}
 	for i := 0; i+witnessSlot <= n; i += witnessSlot {
 		slot := buf[i : i+witnessSlot]
 		if binary.LittleEndian.Uint64(slot[16:]) != xxhash.Sum64(slot[:16]) {
