@@ -3,13 +3,13 @@ package sparqltest
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/kg/rdf"
+	"github.com/quaestor-kg/quaestor/kg/rdf/rdftest"
 )
 
 // Vocabularies of manifests and result sets.
@@ -91,14 +91,15 @@ func load(path string, seen map[string]bool) ([]Test, error) {
 		return nil, nil
 	}
 	seen[path] = true
-	m, err := readGraph(path)
+	manifest, err := rdftest.ReadManifest(path)
 	if err != nil {
 		return nil, err
 	}
+	m := &graph{manifest}
 	var tests []Test
-	for _, list := range m.objects[mf+"include"] {
-		for _, inc := range m.list(list) {
-			p, err := pathOf(inc.Value)
+	for _, list := range m.All(mf + "include") {
+		for _, inc := range m.List(list) {
+			p, err := rdftest.PathOf(inc.Value)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", path, err)
 			}
@@ -111,9 +112,9 @@ func load(path string, seen map[string]bool) ([]Test, error) {
 	}
 	dir := filepath.Dir(path)
 	suite := filepath.ToSlash(filepath.Join(filepath.Base(filepath.Dir(dir)), filepath.Base(dir)))
-	for _, list := range m.objects[mf+"entries"] {
-		for _, entry := range m.list(list) {
-			t := Test{ID: entry.Value, Name: m.one(entry, mf+"name").Value, Suite: suite}
+	for _, list := range m.All(mf + "entries") {
+		for _, entry := range m.List(list) {
+			t := Test{ID: entry.Value, Name: m.One(entry, mf+"name").Value, Suite: suite}
 			if err := m.fill(&t, entry); err != nil {
 				return nil, fmt.Errorf("%s: test %s: %w", path, t.ID, err)
 			}
@@ -130,9 +131,12 @@ var skipped = map[string]string{
 	"ServiceDescriptionTest": "service description tests need a server",
 }
 
+// graph is a manifest with what SPARQL tests say in it.
+type graph struct{ *rdftest.Manifest }
+
 // fill reads what the manifest says about one test.
 func (m *graph) fill(t *Test, entry kg.Term) error {
-	for _, typ := range m.of(entry, kg.RDFType) {
+	for _, typ := range m.Of(entry, kg.RDFType) {
 		if s, ok := strings.CutPrefix(typ.Value, mf); ok {
 			t.Type = s
 		}
@@ -141,28 +145,28 @@ func (m *graph) fill(t *Test, entry kg.Term) error {
 		t.Skip = why
 		return nil
 	}
-	action, result := m.one(entry, mf+"action"), m.one(entry, mf+"result")
-	if len(m.of(action, sd+"entailmentRegime")) > 0 {
+	action, result := m.One(entry, mf+"action"), m.One(entry, mf+"result")
+	if len(m.Of(action, sd+"entailmentRegime")) > 0 {
 		t.Skip = "entailment regimes are not supported"
 	}
-	if len(m.of(action, qt+"serviceData")) > 0 {
+	if len(m.Of(action, qt+"serviceData")) > 0 {
 		t.Skip = "SERVICE needs the endpoints of the test"
 	}
 	text := action
 	for _, p := range []string{qt + "query", ut + "request"} {
-		if v := m.of(action, p); len(v) > 0 {
+		if v := m.Of(action, p); len(v) > 0 {
 			text = v[0]
 		}
 	}
 	var err error
-	if t.Text, err = pathOf(text.Value); err != nil {
+	if t.Text, err = rdftest.PathOf(text.Value); err != nil {
 		return err
 	}
 	if t.Data, err = m.dataset(action); err != nil {
 		return err
 	}
 	if result.Kind == kg.IRI {
-		t.Result, err = pathOf(result.Value)
+		t.Result, err = rdftest.PathOf(result.Value)
 		return err
 	}
 	t.After, err = m.dataset(result)
@@ -173,82 +177,35 @@ func (m *graph) fill(t *Test, entry kg.Term) error {
 func (m *graph) dataset(node kg.Term) ([]GraphFile, error) {
 	var files []GraphFile
 	add := func(name string, file kg.Term) error {
-		path, err := pathOf(file.Value)
+		path, err := rdftest.PathOf(file.Value)
 		if err == nil {
 			files = append(files, GraphFile{name, path})
 		}
 		return err
 	}
 	for _, p := range []string{qt + "data", ut + "data"} {
-		for _, f := range m.of(node, p) {
+		for _, f := range m.Of(node, p) {
 			if err := add("", f); err != nil {
 				return nil, err
 			}
 		}
 	}
-	for _, f := range m.of(node, qt+"graphData") {
+	for _, f := range m.Of(node, qt+"graphData") {
 		// The name is the file's IRI, or given by qt:graph with a label.
 		name, file := f.Value, f
-		if g := m.of(f, qt+"graph"); len(g) > 0 {
-			file, name = g[0], m.one(f, kg.RDFSLabel).Value
+		if g := m.Of(f, qt+"graph"); len(g) > 0 {
+			file, name = g[0], m.One(f, kg.RDFSLabel).Value
 		}
 		if err := add(name, file); err != nil {
 			return nil, err
 		}
 	}
-	for _, f := range m.of(node, ut+"graphData") {
-		if err := add(m.one(f, kg.RDFSLabel).Value, m.one(f, ut+"graph")); err != nil {
+	for _, f := range m.Of(node, ut+"graphData") {
+		if err := add(m.One(f, kg.RDFSLabel).Value, m.One(f, ut+"graph")); err != nil {
 			return nil, err
 		}
 	}
 	return files, nil
-}
-
-// graph is a small graph indexed by subject and predicate.
-type graph struct {
-	values  map[[2]string][]kg.Term
-	objects map[string][]kg.Term // by predicate
-	typed   map[string][]kg.Term // subjects by class
-}
-
-func readGraph(path string) (*graph, error) {
-	quads, err := readFile(path, fileIRI(path), "")
-	if err != nil {
-		return nil, err
-	}
-	m := &graph{map[[2]string][]kg.Term{}, map[string][]kg.Term{}, map[string][]kg.Term{}}
-	for _, q := range quads {
-		key := [2]string{q.S.String(), q.P.Value}
-		m.values[key] = append(m.values[key], q.O)
-		m.objects[q.P.Value] = append(m.objects[q.P.Value], q.O)
-		if q.P.Value == kg.RDFType {
-			m.typed[q.O.Value] = append(m.typed[q.O.Value], q.S)
-		}
-	}
-	return m, nil
-}
-
-func (m *graph) of(s kg.Term, predicate string) []kg.Term {
-	return m.values[[2]string{s.String(), predicate}]
-}
-
-func (m *graph) one(s kg.Term, predicate string) kg.Term {
-	if v := m.of(s, predicate); len(v) > 0 {
-		return v[0]
-	}
-	return kg.Term{}
-}
-
-func (m *graph) list(head kg.Term) (out []kg.Term) {
-	for head.Value != kg.RDF+"nil" {
-		first := m.one(head, kg.RDF+"first")
-		if first.Kind == kg.None {
-			return out
-		}
-		out = append(out, first)
-		head = m.one(head, kg.RDF+"rest")
-	}
-	return out
 }
 
 // readFile reads an RDF file into the named graph; blank nodes get labels of
@@ -279,7 +236,7 @@ func readFile(path, base, name string) ([]kg.TermQuad, error) {
 func readFiles(files []GraphFile) ([]kg.TermQuad, error) {
 	var all []kg.TermQuad
 	for _, f := range files {
-		base := fileIRI(f.Path)
+		base := rdftest.FileIRI(f.Path)
 		if f.Name != "" {
 			base = f.Name
 		}
@@ -290,16 +247,4 @@ func readFiles(files []GraphFile) ([]kg.TermQuad, error) {
 		all = append(all, quads...)
 	}
 	return all, nil
-}
-
-func fileIRI(path string) string {
-	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path)}).String()
-}
-
-func pathOf(iri string) (string, error) {
-	u, err := url.Parse(iri)
-	if err != nil || u.Scheme != "file" {
-		return "", fmt.Errorf("sparqltest: %q is no file", iri)
-	}
-	return filepath.FromSlash(u.Path), nil
 }

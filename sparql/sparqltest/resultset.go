@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/kg/rdf/rdftest"
 	"github.com/quaestor-kg/quaestor/sparql/results"
 )
 
@@ -37,27 +38,28 @@ func ReadExpected(path string) (*Expected, error) {
 		}
 		return &Expected{Document: *d, Ordered: true, Lossy: f == results.CSV}, nil
 	}
-	m, err := readGraph(path)
+	manifest, err := rdftest.ReadManifest(path)
 	if err != nil {
 		return nil, err
 	}
-	if sets := m.typed[rs+"ResultSet"]; len(sets) > 0 {
+	m := &graph{manifest}
+	if sets := m.Typed(rs + "ResultSet"); len(sets) > 0 {
 		return m.resultSet(sets[0])
 	}
-	quads, err := readFile(path, fileIRI(path), "")
+	quads, err := readFile(path, rdftest.FileIRI(path), "")
 	return &Expected{Graph: quads, IsGraph: true}, err
 }
 
 // resultSet reads a result set described in RDF.
 func (m *graph) resultSet(set kg.Term) (*Expected, error) {
 	e := &Expected{}
-	if b := m.of(set, rs+"boolean"); len(b) > 0 {
+	if b := m.Of(set, rs+"boolean"); len(b) > 0 {
 		v := b[0].Value == "true" || b[0].Value == "1"
 		e.Boolean = &v
 		return e, nil
 	}
 	column := map[string]int{}
-	for _, v := range m.of(set, rs+"resultVariable") {
+	for _, v := range m.Of(set, rs+"resultVariable") {
 		column[v.Value] = len(e.Vars)
 		e.Vars = append(e.Vars, v.Value)
 	}
@@ -66,18 +68,18 @@ func (m *graph) resultSet(set kg.Term) (*Expected, error) {
 		row   []kg.Term
 	}
 	var solutions []solution
-	for _, s := range m.of(set, rs+"solution") {
+	for _, s := range m.Of(set, rs+"solution") {
 		row := make([]kg.Term, len(e.Vars))
-		for _, b := range m.of(s, rs+"binding") {
-			name := m.one(b, rs+"variable").Value
+		for _, b := range m.Of(s, rs+"binding") {
+			name := m.One(b, rs+"variable").Value
 			i, ok := column[name]
 			if !ok {
 				return nil, fmt.Errorf("sparqltest: result set binds %q, which it does not declare", name)
 			}
-			row[i] = m.one(b, rs+"value")
+			row[i] = m.One(b, rs+"value")
 		}
 		index := -1
-		if ix := m.one(s, rs+"index"); ix.Kind == kg.Literal {
+		if ix := m.One(s, rs+"index"); ix.Kind == kg.Literal {
 			n, err := strconv.Atoi(ix.Value)
 			if err != nil {
 				return nil, fmt.Errorf("sparqltest: rs:index: %w", err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/kg/rdf/iso"
+	"github.com/quaestor-kg/quaestor/kg/rdf/rdftest"
 	"github.com/quaestor-kg/quaestor/sparql"
 	"github.com/quaestor-kg/quaestor/sparql/results"
 	"github.com/quaestor-kg/quaestor/sparql/syntax"
@@ -52,7 +53,7 @@ func RunWith(ctx context.Context, t Test, newStore func() (kg.Store, error), opt
 	if err != nil {
 		return failed("file is missing", err)
 	}
-	r := &runner{ctx: ctx, t: t, engine: sparql.New(opt), text: string(text), base: fileIRI(t.Text)}
+	r := &runner{ctx: ctx, t: t, engine: sparql.New(opt), text: string(text), base: rdftest.FileIRI(t.Text)}
 	switch t.Type {
 	case "PositiveSyntaxTest", "PositiveSyntaxTest11", "PositiveUpdateSyntaxTest", "PositiveUpdateSyntaxTest11":
 		return r.positive()
@@ -144,7 +145,7 @@ func (r *runner) query() Result {
 		files = nil
 		loaded := map[string]bool{}
 		for _, s := range q.Dataset {
-			path, err := pathOf(s.IRI)
+			path, err := rdftest.PathOf(s.IRI)
 			if err != nil {
 				return failed("dataset", err)
 			}

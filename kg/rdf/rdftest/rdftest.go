@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,14 +52,14 @@ func load(path string, seen map[string]bool) ([]Test, error) {
 		return nil, nil
 	}
 	seen[path] = true
-	m, err := readManifest(path)
+	m, err := ReadManifest(path)
 	if err != nil {
 		return nil, err
 	}
 	var tests []Test
-	for _, list := range m.all(mf + "include") {
-		for _, inc := range m.list(list) {
-			p, err := pathOf(inc.Value)
+	for _, list := range m.All(mf + "include") {
+		for _, inc := range m.List(list) {
+			p, err := PathOf(inc.Value)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", path, err)
 			}
@@ -72,26 +71,26 @@ func load(path string, seen map[string]bool) ([]Test, error) {
 		}
 	}
 	assumed := ""
-	if b := m.all(mf + "assumedTestBase"); len(b) > 0 {
+	if b := m.All(mf + "assumedTestBase"); len(b) > 0 {
 		assumed = b[0].Value
 	}
-	for _, list := range m.all(mf + "entries") {
-		for _, entry := range m.list(list) {
-			t := Test{ID: entry.Value, Name: m.one(entry, mf+"name").Value, Suite: path}
-			for _, typ := range m.of(entry, kg.RDFType) {
+	for _, list := range m.All(mf + "entries") {
+		for _, entry := range m.List(list) {
+			t := Test{ID: entry.Value, Name: m.One(entry, mf+"name").Value, Suite: path}
+			for _, typ := range m.Of(entry, kg.RDFType) {
 				if s, ok := strings.CutPrefix(typ.Value, rdft); ok {
 					t.Type = s
 				}
 			}
-			if t.Action, err = pathOf(m.one(entry, mf+"action").Value); err != nil {
+			if t.Action, err = PathOf(m.One(entry, mf+"action").Value); err != nil {
 				return nil, fmt.Errorf("%s: test %s: %w", path, t.ID, err)
 			}
-			if r := m.one(entry, mf+"result"); r.Kind == kg.IRI {
-				if t.Result, err = pathOf(r.Value); err != nil {
+			if r := m.One(entry, mf+"result"); r.Kind == kg.IRI {
+				if t.Result, err = PathOf(r.Value); err != nil {
 					return nil, fmt.Errorf("%s: test %s: %w", path, t.ID, err)
 				}
 			}
-			t.Base = fileIRI(t.Action)
+			t.Base = FileIRI(t.Action)
 			if rel, err := filepath.Rel(filepath.Dir(path), t.Action); assumed != "" && err == nil {
 				t.Base = assumed + filepath.ToSlash(rel)
 			}
@@ -99,68 +98,6 @@ func load(path string, seen map[string]bool) ([]Test, error) {
 		}
 	}
 	return tests, nil
-}
-
-// manifest is a small graph, indexed by subject and predicate.
-type manifest struct {
-	values   map[[2]string][]kg.Term
-	subjects map[string][]kg.Term // predicate to all its values
-}
-
-func readManifest(path string) (*manifest, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	m := &manifest{map[[2]string][]kg.Term{}, map[string][]kg.Term{}}
-	for q, err := range rdf.Read(context.Background(), f, rdf.ReadOptions{Format: rdf.Turtle, Base: fileIRI(path), BlankPrefix: "b"}) {
-		if err != nil {
-			return nil, err
-		}
-		key := [2]string{q.S.String(), q.P.Value}
-		m.values[key] = append(m.values[key], q.O)
-		m.subjects[q.P.Value] = append(m.subjects[q.P.Value], q.O)
-	}
-	return m, nil
-}
-
-// all returns the values of a predicate, whatever the subject.
-func (m *manifest) all(predicate string) []kg.Term { return m.subjects[predicate] }
-
-func (m *manifest) of(s kg.Term, predicate string) []kg.Term {
-	return m.values[[2]string{s.String(), predicate}]
-}
-
-func (m *manifest) one(s kg.Term, predicate string) kg.Term {
-	if v := m.of(s, predicate); len(v) > 0 {
-		return v[0]
-	}
-	return kg.Term{}
-}
-
-func (m *manifest) list(head kg.Term) (out []kg.Term) {
-	for head.Value != kg.RDF+"nil" {
-		first := m.one(head, kg.RDF+"first")
-		if first.Kind == kg.None {
-			return out
-		}
-		out = append(out, first)
-		head = m.one(head, kg.RDF+"rest")
-	}
-	return out
-}
-
-func fileIRI(path string) string {
-	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path)}).String()
-}
-
-func pathOf(iri string) (string, error) {
-	u, err := url.Parse(iri)
-	if err != nil || u.Scheme != "file" {
-		return "", fmt.Errorf("rdftest: %q is no file", iri)
-	}
-	return filepath.FromSlash(u.Path), nil
 }
 
 // syntaxes are the beginnings of the types of test; the rest of a type says
