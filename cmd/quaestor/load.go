@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -18,6 +19,18 @@ import (
 // openStore opens the store of the --store setting.
 func (a *app) openStore(readOnly bool) (*store.Store, error) {
 	return a.openStoreAt(a.cfg.str("store"), readOnly)
+}
+
+// openSnapshot opens the store for reading; close ends both.
+func (a *app) openSnapshot() (snap kg.Snapshot, closeStore func(), err error) {
+	st, err := a.openStore(true)
+	if err != nil {
+		return nil, nil, err
+	}
+	if snap, err = st.Snapshot(); err != nil {
+		return nil, nil, errors.Join(err, st.Close())
+	}
+	return snap, func() { snap.Close(); st.Close() }, nil
 }
 
 func (a *app) openStoreAt(dir string, readOnly bool) (*store.Store, error) {

@@ -80,16 +80,11 @@ func (a *app) query(ctx context.Context, text, base, format string) error {
 	case !graph && !isRes && format != "table":
 		return usageError{fmt.Errorf("format %q: a %s query gives table, json, xml, csv or tsv", format, q.Form())}
 	}
-	st, err := a.openStore(true)
+	snap, closeStore, err := a.openSnapshot()
 	if err != nil {
 		return err
 	}
-	defer st.Close()
-	snap, err := st.Snapshot()
-	if err != nil {
-		return err
-	}
-	defer snap.Close()
+	defer closeStore()
 	res, err := q.Run(ctx, snap, a.limits())
 	if err != nil {
 		return err
@@ -245,16 +240,11 @@ func (a *app) explainCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			st, err := a.openStore(true)
+			snap, closeStore, err := a.openSnapshot()
 			if err != nil {
 				return err
 			}
-			defer st.Close()
-			snap, err := st.Snapshot()
-			if err != nil {
-				return err
-			}
-			defer snap.Close()
+			defer closeStore()
 			plan, err := q.Explain(c.Context(), snap, a.limits(), analyze)
 			if err != nil {
 				return err
@@ -288,16 +278,11 @@ func (a *app) dumpCommand() *cobra.Command {
 			if !ok {
 				return usageError{fmt.Errorf("format %q: want ntriples, nquads, turtle or trig", format)}
 			}
-			st, err := a.openStore(true)
+			snap, closeStore, err := a.openSnapshot()
 			if err != nil {
 				return err
 			}
-			defer st.Close()
-			snap, err := st.Snapshot()
-			if err != nil {
-				return err
-			}
-			defer snap.Close()
+			defer closeStore()
 			w := a.out
 			if out != "" {
 				file, err := os.Create(out)
