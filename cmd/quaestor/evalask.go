@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,6 +25,7 @@ type evalAskFlags struct {
 	seed      uint64
 
 	constraint string
+	ceiling    bool
 }
 
 func (a *app) evalAskCommand() *cobra.Command {
@@ -47,6 +51,7 @@ and compares the answers with the file's. A sample is drawn by --limit and --see
 	c.Flags().String("model", "", "decoder: embedded, none, or a GGUF file or safetensors folder (default embedded)")
 	c.Flags().StringVar(&fl.constraint, "constraint", "", "let the decoder write queries by beam search under full (grammar, names, graph), names (grammar, names) or none; several, separated by commas, are measured one after another (default: it judges enumerated queries)")
 	c.Flags().String("beams", "", "width of the search (default 8)")
+	c.Flags().BoolVar(&fl.ceiling, "ceiling", false, "say how far questions got (linked, enumerated, kept, chosen) and where wrong ones were lost")
 	return c
 }
 
@@ -84,7 +89,7 @@ func (a *app) evalAsk(ctx context.Context, fl evalAskFlags) (err error) {
 		constraints = strings.Split(fl.constraint, ",")
 	}
 	for _, c := range constraints {
-		if err := a.evalAskUnder(ctx, reasoning.Constraint(strings.TrimSpace(c)), snap, qs, out); err != nil {
+		if err := a.evalAskUnder(ctx, reasoning.Constraint(strings.TrimSpace(c)), snap, qs, fl.ceiling, out); err != nil {
 			return err
 		}
 	}
@@ -92,7 +97,7 @@ func (a *app) evalAsk(ctx context.Context, fl evalAskFlags) (err error) {
 }
 
 // evalAskUnder measures one way of writing queries.
-func (a *app) evalAskUnder(ctx context.Context, c reasoning.Constraint, snap kg.Snapshot, qs []qa.Question, out io.Writer) error {
+func (a *app) evalAskUnder(ctx context.Context, c reasoning.Constraint, snap kg.Snapshot, qs []qa.Question, ceiling bool, out io.Writer) error {
 	switch c {
 	case reasoning.Enumerated, reasoning.Full, reasoning.Names, reasoning.Free:
 	default:
@@ -103,7 +108,11 @@ func (a *app) evalAskUnder(ctx context.Context, c reasoning.Constraint, snap kg.
 		return err
 	}
 	bar := a.newProgress("ask", "questions", int64(len(qs)))
-	r, err := qa.Evaluate(ctx, answerer, snap, qs, out, func(done int) { bar.Set(int64(done), "") })
+	opt := qa.Options{Out: out, Progress: func(done int) { bar.Set(int64(done), "") }}
+	if ceiling {
+		opt.Diagnose = answerer.Engine
+	}
+	r, err := qa.Evaluate(ctx, answerer, snap, qs, opt)
 	bar.Finish()
 	if err != nil {
 		return err
@@ -119,7 +128,7 @@ func (a *app) evalAskUnder(ctx context.Context, c reasoning.Constraint, snap kg.
 	if r.ECE != nil {
 		ece = fmt.Sprintf("%.3f", *r.ECE)
 	}
-	_, err = fmt.Fprint(a.out, strings.Join([]string{
+	lines := []string{
 		fmt.Sprintf("questions     %d (%d without a gold answer left out)", r.N, r.Skipped),
 		fmt.Sprintf("answered      %d, refused %d, inexecutable %d, empty %d", r.Answered, r.Refused, r.Inexecutable, r.Empty),
 		fmt.Sprintf("f1            %.4f", r.F1),
@@ -128,7 +137,14 @@ func (a *app) evalAskUnder(ctx context.Context, c reasoning.Constraint, snap kg.
 		fmt.Sprintf("rs0 / rs10    %.1f / %.1f", r.RS0, r.RS10),
 		fmt.Sprintf("ece           %s", ece),
 		fmt.Sprintf("per question  %.3f s, %.0f tokens", r.SecondsPerQuestion, r.TokensPerQuestion),
-		"",
-	}, "\n"))
+	}
+	if c := r.Ceiling; c != nil {
+		lines = append(lines,
+			fmt.Sprintf("ceiling       of %d: linked %d, enumerated %d, kept %d, chosen %d; recall@10 of linking %.3f", c.N, c.Linked, c.Enumerated, c.Kept, c.Chosen, c.Recall10))
+		for _, cause := range slices.SortedFunc(maps.Keys(c.Causes), func(x, y qa.Cause) int { return cmp.Or(c.Causes[y]-c.Causes[x], strings.Compare(string(x), string(y))) }) {
+			lines = append(lines, fmt.Sprintf("lost by       %s %d", cause, c.Causes[cause]))
+		}
+	}
+	_, err = fmt.Fprintln(a.out, strings.Join(lines, "\n"))
 	return err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/quaestor-kg/quaestor/reasoning/constrain"
@@ -58,7 +57,8 @@ func Answers(ctx context.Context, g *constrain.Graph, p constrain.Pipeline) ([]s
 	return out, nil
 }
 
-var constants = regexp.MustCompile(`<([^>]*)>|"([^"]*)"`)
+// constants of a query: IRIs, texts, and numbers that are compared with.
+var constants = regexp.MustCompile(`<([^>\s]*)>|"([^"]*)"|[<>=]\s*(-?[0-9][0-9.]*)`)
 
 // MeasureCeiling runs the linker and the generator over questions. Questions
 // without gold answers are left out.
@@ -77,7 +77,7 @@ func MeasureCeiling(ctx context.Context, l *link.Linker, gen *draft.Generator, q
 		if err != nil {
 			continue
 		}
-		linked := goldLinked(g, lq, q.SPARQL)
+		_, linked := recalled(g, lq, constantsOf(g, q.SPARQL).entities)
 		if linked {
 			c.Linked++
 		}
@@ -148,42 +148,4 @@ func MeasureCeiling(ctx context.Context, l *link.Linker, gen *draft.Generator, q
 	n := float64(max(c.N, 1))
 	c.F1, c.Exact, c.Hits1 = c.F1/n, c.Exact/n, c.Hits1/n
 	return c, nil
-}
-
-// goldLinked reports whether every entity of the gold query is a node of some
-// mention. Constants that are relations, classes or datatypes do not count.
-func goldLinked(g *constrain.Graph, lq *link.Linked, sparql string) bool {
-	mentioned := map[string]bool{}
-	for _, m := range lq.Mentions {
-		for _, n := range m.Nodes {
-			if t, err := g.Snapshot().Term(g.ID(n)); err == nil {
-				mentioned[t.Value] = true
-			}
-		}
-	}
-	schema := map[string]bool{}
-	for _, r := range g.Relations() {
-		for _, p := range r.Preds {
-			if t, err := g.Snapshot().Term(p); err == nil {
-				schema[t.Value] = true
-			}
-		}
-	}
-	for _, c := range g.Classes() {
-		for _, id := range c.IDs {
-			if t, err := g.Snapshot().Term(id); err == nil {
-				schema[t.Value] = true
-			}
-		}
-	}
-	for _, m := range constants.FindAllStringSubmatch(sparql, -1) {
-		iri := m[1]
-		if iri == "" || schema[iri] || strings.HasPrefix(iri, "http://www.w3.org/") {
-			continue
-		}
-		if !mentioned[iri] {
-			return false
-		}
-	}
-	return true
 }

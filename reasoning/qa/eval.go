@@ -40,6 +40,45 @@ type Report struct {
 	SecondsPerQuestion float64  `json:"seconds_per_question"`
 	TokensPerQuestion  float64  `json:"tokens_per_question"`
 	Skipped            int      `json:"skipped"` // questions without a gold answer, left out
+	// Ceiling says how far the questions got; nil unless it was asked for.
+	Ceiling *Steps `json:"ceiling,omitempty"`
+}
+
+// Steps counts the questions that got past each step, and why the others were
+// lost. Unanswerable questions are left out.
+type Steps struct {
+	N          int           `json:"n"`
+	Linked     int           `json:"linked"`     // every entity of the gold query was proposed
+	Enumerated int           `json:"enumerated"` // some draft has the right answers
+	Kept       int           `json:"kept"`       // ... among those that were judged
+	Chosen     int           `json:"chosen"`     // ... and was chosen
+	Causes     map[Cause]int `json:"causes"`
+	// Recall10 is the share of the gold queries' entities that are among the
+	// first ten candidates of a mention.
+	Recall10           float64 `json:"recall10"`
+	entities, recalled int
+}
+
+func (s *Steps) add(d *Diagnosis) {
+	count := func(n *int, ok bool) {
+		if ok {
+			*n++
+		}
+	}
+	s.N++
+	count(&s.Linked, d.Linked)
+	count(&s.Enumerated, d.Enumerated)
+	count(&s.Kept, d.Kept)
+	count(&s.Chosen, d.Chosen)
+	s.entities += d.Entities
+	s.recalled += d.Recalled
+	s.Recall10 = float64(s.recalled) / float64(max(s.entities, 1))
+	if s.Causes == nil {
+		s.Causes = map[Cause]int{}
+	}
+	if d.Cause != NoCause {
+		s.Causes[d.Cause]++
+	}
 }
 
 // Row is one line of the --out file.
@@ -57,17 +96,33 @@ type Row struct {
 	Confidence *float64 `json:"confidence"`
 	Seconds    float64  `json:"seconds"`
 	Error      string   `json:"error,omitempty"`
+	// With a diagnosis: where the question was lost, the chosen draft and a
+	// right one.
+	Cause Cause  `json:"cause,omitempty"`
+	First string `json:"first,omitempty"`
+	Right string `json:"right,omitempty"`
+}
+
+// Options of an evaluation.
+type Options struct {
+	Out      io.Writer      // gets one JSON line a question; nil: none
+	Progress func(done int) // called after each question; nil: not
+	// Diagnose asks each question once more of an engine to find where wrong
+	// answers were lost; nil: not.
+	Diagnose *reasoning.Engine
 }
 
 // Evaluate asks the questions and scores the answers. Questions whose gold
 // answer is empty are left out, as the literature does, unless they are marked
-// as unanswerable: then a refusal is right. out, which may be nil, gets one
-// JSON line a question; progress, which may be nil, is called after each.
-func Evaluate(ctx context.Context, a reasoning.Answerer, s kg.Snapshot, qs []Question, out io.Writer, progress func(done int)) (*Report, error) {
+// as unanswerable: then a refusal is right.
+func Evaluate(ctx context.Context, a reasoning.Answerer, s kg.Snapshot, qs []Question, opt Options) (*Report, error) {
 	r := &Report{}
+	if opt.Diagnose != nil {
+		r.Ceiling = &Steps{}
+	}
 	var w *bufio.Writer
-	if out != nil {
-		w = bufio.NewWriter(out)
+	if opt.Out != nil {
+		w = bufio.NewWriter(opt.Out)
 		defer w.Flush()
 	}
 	rs0, rs10 := 0.0, 0.0
@@ -142,6 +197,14 @@ func Evaluate(ctx context.Context, a reasoning.Answerer, s kg.Snapshot, qs []Que
 				b.right++
 			}
 		}
+		if opt.Diagnose != nil && !infeasible {
+			d, err := diagnose(ctx, opt.Diagnose, s, q, row.Status == "answered")
+			if err != nil {
+				return nil, fmt.Errorf("question %q: %w", q.Text, err)
+			}
+			r.Ceiling.add(d)
+			row.Cause, row.First, row.Right = d.Cause, d.First, d.Right
+		}
 		if w != nil {
 			line, err := json.Marshal(row)
 			if err != nil {
@@ -151,8 +214,8 @@ func Evaluate(ctx context.Context, a reasoning.Answerer, s kg.Snapshot, qs []Que
 				return nil, fmt.Errorf("writing results: %w", err)
 			}
 		}
-		if progress != nil {
-			progress(i + 1)
+		if opt.Progress != nil {
+			opt.Progress(i + 1)
 		}
 	}
 	n := float64(max(r.N, 1))

@@ -161,7 +161,7 @@ func TestStudyAsk(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		r, err := Evaluate(ctx, e, s, Sample(qs, n, 7), out, nil)
+		r, err := Evaluate(ctx, e, s, Sample(qs, n, 7), Options{Out: out})
 		if err != nil {
 			t.Fatal(err)
 		}
