@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/quaestor-kg/quaestor/reasoning/kvcache"
-	"github.com/quaestor-kg/quaestor/reasoning/tensor/cpu"
 )
 
 // Branch is a text in progress: what the model has read and what it thinks
@@ -68,10 +67,7 @@ func (b *Branch) Logits() []float32 {
 		}
 		m := b.m
 		b.logits = grow(b.logits, m.Config.Vocab)
-		r := m.runs.Get().(*run)
-		r.products[0] = cpu.Product{W: m.Weights.Output, Y: b.logits}
-		m.pool.MatMul(b.hidden, 1, r.products[:1])
-		m.runs.Put(r)
+		m.decoder.Logits(b.hidden, 1, b.logits)
 		b.known = true
 	}
 	return b.logits
@@ -122,15 +118,15 @@ func (m *Model) Prefill(ctx context.Context, b *Branch, ids []int32) error {
 
 // read runs one chunk of one branch; the final states are in r.x.
 func (m *Model) read(r *run, b *Branch, ids []int32) {
-	r.resize(len(ids))
+	r.resize(m, len(ids))
 	at := b.Len()
 	for i := range ids {
 		r.positions[i] = int32(at + i)
 	}
 	b.seq.Extend(len(ids))
-	r.branches, r.counts = append(r.branches[:0], b), append(r.counts[:0], len(ids))
-	r.rows = append(r.rows[:0], kvcache.Rows{Seq: b.seq, N: len(ids), First: at + 1, Step: 1})
-	m.forward(r, ids, branchAttention{})
+	r.cache.Store = m.store
+	r.cache.Rows = append(r.cache.Rows[:0], kvcache.Rows{Seq: b.seq, N: len(ids), First: at + 1, Step: 1})
+	m.forward(r, ids, &r.cache)
 	r.forget()
 }
 
@@ -157,26 +153,23 @@ func (m *Model) step(branches []*Branch, tokens []int32, predict bool) error {
 	}
 	r := m.runs.Get().(*run)
 	defer m.runs.Put(r)
-	r.resize(n)
-	r.branches, r.counts, r.rows = append(r.branches[:0], branches...), r.counts[:0], r.rows[:0]
+	r.resize(m, n)
+	r.cache.Store, r.cache.Rows = m.store, r.cache.Rows[:0]
 	for i, b := range branches {
 		r.positions[i] = int32(b.Len())
 		b.seq.Extend(1)
-		r.counts = append(r.counts, 1)
-		r.rows = append(r.rows, kvcache.Rows{Seq: b.seq, N: 1, First: b.Len()})
+		r.cache.Rows = append(r.cache.Rows, kvcache.Rows{Seq: b.seq, N: 1, First: b.Len()})
 	}
-	m.forward(r, tokens, branchAttention{})
+	m.forward(r, tokens, &r.cache)
 	switch {
 	case !predict:
 	case n == 1:
 		b := branches[0]
 		b.logits = grow(b.logits, m.Config.Vocab)
-		r.products[0] = cpu.Product{W: m.Weights.Output, Y: b.logits}
-		m.pool.MatMul(r.x, 1, r.products[:1])
+		m.decoder.Logits(r.x, 1, b.logits)
 	default:
 		r.logits = grow(r.logits, n*m.Config.Vocab)
-		r.products[0] = cpu.Product{W: m.Weights.Output, Y: r.logits}
-		m.pool.MatMul(r.x, n, r.products[:1])
+		m.decoder.Logits(r.x, n, r.logits)
 		for i, b := range branches {
 			b.logits = append(b.logits[:0], r.logits[i*m.Config.Vocab:(i+1)*m.Config.Vocab]...)
 		}
@@ -189,23 +182,4 @@ func (m *Model) step(branches []*Branch, tokens []int32, predict bool) error {
 }
 
 // forget drops references to branches, so that a pooled run keeps none alive.
-func (r *run) forget() {
-	clear(r.branches)
-	clear(r.rows)
-	r.products = [3]cpu.Product{}
-}
-
-// branchAttention is the attention of branches with a cache: keys and values
-// are stored, then every row looks at its own past.
-type branchAttention struct{}
-
-func (branchAttention) attend(r *run, layer int) {
-	wide := r.m.Config.KVHeads * r.m.Config.HeadDim
-	from := 0
-	for i, b := range r.branches {
-		to := from + r.counts[i]*wide
-		b.seq.Put(layer, r.k[from:to], r.v[from:to])
-		from = to
-	}
-	r.m.store.Attend(layer, r.rows, r.q, r.att, nil)
-}
+func (r *run) forget() { clear(r.cache.Rows) }

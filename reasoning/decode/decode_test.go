@@ -17,6 +17,7 @@ import (
 
 	"github.com/quaestor-kg/quaestor/internal/shared"
 	"github.com/quaestor-kg/quaestor/reasoning/internal/race"
+	"github.com/quaestor-kg/quaestor/reasoning/kvcache"
 	"github.com/quaestor-kg/quaestor/reasoning/tensor"
 	"github.com/quaestor-kg/quaestor/reasoning/tensor/cpu"
 	"github.com/quaestor-kg/quaestor/reasoning/weights"
@@ -163,35 +164,51 @@ func TestHalfCacheOnSmolLM2(t *testing.T) {
 	}
 }
 
+// attend is a function as an attention.
+type attend func(layer int, q, k, v, out []float32)
+
+func (f attend) Attend(layer int, q, k, v, out []float32) { f(layer, q, k, v, out) }
+
 func TestEveryLayerOfP8(t *testing.T) {
 	m := smollm(t)
 	ids := prompts(t)["p8"].IDs
 	d := m.Config.Dim
 	last, all := goldenFloats(t, "p8_hidden_last.f32"), goldenFloats(t, "p8_hidden_all.f32")
 	layer0 := goldenFloats(t, "p8_layer0.f32")
-	m.probe = func(r *run, l int) {
-		row := r.x[7*d : 8*d]
+	r := &run{}
+	r.resize(m, len(ids))
+	for i := range ids {
+		r.positions[i] = int32(i)
+	}
+	b := m.Start()
+	defer b.Release()
+	b.seq.Extend(len(ids))
+	probe := func(l int, x []float32) {
+		row := x[7*d : 8*d]
 		if e, top := worst(row, last[(l+1)*d:(l+2)*d]); e > 1e-3*top {
 			t.Errorf("after layer %d: off by %g of %g", l, e, top)
 		}
 		if l < 2 {
-			if e, top := worst(r.x, all[(l+1)*8*d:(l+2)*8*d]); e > 1e-4*top {
+			if e, top := worst(x, all[(l+1)*8*d:(l+2)*8*d]); e > 1e-4*top {
 				t.Errorf("after layer %d, all positions: off by %g of %g", l, e, top)
 			}
 		}
-		if l == 0 { // queries and keys after rotation, values, mix
-			for _, x := range []struct {
-				name string
-				got  []float32
-				at   int
-			}{{"queries", r.q, 10752}, {"keys", r.k, 15360}, {"values", r.v, 16896}, {"attention", r.att, 18432}} {
-				if e, top := worst(x.got, layer0[x.at:x.at+len(x.got)]); e > 1e-4*top {
-					t.Errorf("%s of layer 0: off by %g of %g", x.name, e, top)
-				}
-			}
+	}
+	see := func(name string, got []float32, at int) {
+		if e, top := worst(got, layer0[at:at+len(got)]); e > 1e-4*top {
+			t.Errorf("%s of layer 0: off by %g of %g", name, e, top)
 		}
 	}
-	defer func() { m.probe = nil }()
+	cache := &CacheAttention{m.store, []kvcache.Rows{{Seq: b.seq, N: len(ids), First: 1, Step: 1}}}
+	m.decoder.Forward(&tensor.Pass{Tokens: ids, Positions: r.positions, States: r.x, Probe: probe, Attention: attend(func(l int, q, k, v, out []float32) {
+		cache.Attend(l, q, k, v, out)
+		if l == 0 { // queries and keys after rotation, values, mix
+			see("queries", q, 10752)
+			see("keys", k, 15360)
+			see("values", v, 16896)
+			see("attention", out, 18432)
+		}
+	})})
 	got, err := m.Logits(context.Background(), ids)
 	if err != nil {
 		t.Fatal(err)
@@ -315,8 +332,8 @@ func TestTinyLlamaGoldens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e, _ := worst(m.freq, rope.Inv); e > 1e-7 {
-			t.Errorf("frequencies %v, want %v", m.freq, rope.Inv)
+		if e, _ := worst(m.spec.Rope.Freq, rope.Inv); e > 1e-7 {
+			t.Errorf("frequencies %v, want %v", m.spec.Rope.Freq, rope.Inv)
 		}
 		got, err := m.Logits(context.Background(), want.IDs)
 		if err != nil {

@@ -3,8 +3,6 @@ package decode
 import (
 	"context"
 	"math"
-
-	"github.com/quaestor-kg/quaestor/reasoning/tensor/cpu"
 )
 
 // Perplexity is how well a model predicts a text.
@@ -88,7 +86,7 @@ func (m *Model) Logits(ctx context.Context, ids []int32) ([]float32, error) {
 		}
 		n := min(chunk, len(ids)-from)
 		m.read(r, b, ids[from:from+n])
-		m.pool.MatMul(r.x[:n*m.Config.Dim], n, []cpu.Product{{W: m.Weights.Output, Y: out[from*v : (from+n)*v]}})
+		m.decoder.Logits(r.x[:n*m.Config.Dim], n, out[from*v:(from+n)*v])
 	}
 	return out, nil
 }

@@ -94,14 +94,13 @@ func (m *Model) TreeAfter(ctx context.Context, b *Branch, nodes []TreeNode, full
 	// the inner nodes.
 	states := append(make([]float32, 0, (len(t.inner)+1)*d), b.hidden...)
 	if len(t.inner) > 0 {
-		r.resize(len(t.inner))
+		r.resize(m, len(t.inner))
 		for i, n := range t.inner {
 			r.positions[i] = int32(b.Len() + t.depths[n])
 		}
 		t.begin(m, b)
 		m.forward(r, t.rowTokens, t)
 		states = append(states, r.x[:len(t.inner)*d]...)
-		r.forget()
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -181,13 +180,13 @@ func (t *tree) begin(m *Model, b *Branch) {
 	t.job = cpu.NewJob(t.ancestors)
 }
 
-// attend lets every row look at the prompt, through the cache, and at its
+// Attend lets every row look at the prompt, through the cache, and at its
 // ancestors, and merges the two.
-func (t *tree) attend(r *run, layer int) {
-	t.k, t.v, t.q = r.k, r.v, r.q
-	t.m.store.Attend(layer, t.rows, r.q, r.att, t.lse)
+func (t *tree) Attend(layer int, q, k, v, out []float32) {
+	t.k, t.v, t.q = k, v, q
+	t.m.store.Attend(layer, t.rows, q, out, t.lse)
 	t.m.pool.Run(t.job, (t.rowCount+t.perPart-1)/t.perPart)
-	kvcache.Merge(t.m.Config.HeadDim, r.att, t.lse, t.ownOut, t.ownLSE)
+	kvcache.Merge(t.m.Config.HeadDim, out, t.lse, t.ownOut, t.ownLSE)
 }
 
 // ancestors computes the attention of some rows to the nodes on their paths.
@@ -264,7 +263,7 @@ func (m *Model) scoreTree(t *tree, states []float32, full bool) *TreeScores {
 
 // score returns the logits of some tokens after a final state.
 func (m *Model) score(state []float32, ids []int32, dst []float32) []float32 {
-	w := m.Weights.Output
+	w := m.spec.Output
 	var row [4096]float32
 	buf := row[:min(len(row), w.Cols)]
 	if w.Cols > len(row) {
@@ -284,12 +283,10 @@ func (m *Model) logSumExps(states []float32) []float64 {
 	n := len(states) / d
 	const together = 64
 	logits := make([]float32, min(n, together)*v)
-	products := make([]cpu.Product, 1)
 	out := make([]float64, n)
 	for from := 0; from < n; from += together {
 		k := min(together, n-from)
-		products[0] = cpu.Product{W: m.Weights.Output, Y: logits[:k*v]}
-		m.pool.MatMul(states[from*d:(from+k)*d], k, products)
+		m.decoder.Logits(states[from*d:(from+k)*d], k, logits[:k*v])
 		m.pool.Run(cpu.NewJob(func(i int) {
 			out[from+i] = float64(cpu.LogSumExp(logits[i*v : (i+1)*v]))
 		}), k)

@@ -8,28 +8,6 @@ import (
 	"github.com/quaestor-kg/quaestor/reasoning/weights"
 )
 
-// Weights are the parameters of a model. Matrices are [out][in] and may be in
-// any storage format; norms are expanded.
-type Weights struct {
-	Embedding *tensor.Matrix // [Vocab][Dim]
-	Layers    []Layer
-	Norm      []float32      // [Dim]
-	Output    *tensor.Matrix // [Vocab][Dim]; the embedding itself when the file has none
-}
-
-// Layer is one block: attention, then the feed-forward.
-type Layer struct {
-	AttnNorm []float32      // [Dim]
-	Q        *tensor.Matrix // [Heads*HeadDim][Dim]
-	K        *tensor.Matrix // [KVHeads*HeadDim][Dim]
-	V        *tensor.Matrix // [KVHeads*HeadDim][Dim]
-	O        *tensor.Matrix // [Dim][Heads*HeadDim]
-	FFNNorm  []float32      // [Dim]
-	Gate     *tensor.Matrix // [Hidden][Dim]
-	Up       *tensor.Matrix // [Hidden][Dim]
-	Down     *tensor.Matrix // [Dim][Hidden]
-}
-
 // names is how a container calls the tensors; layer names hold %d.
 type names struct {
 	embedding, norm, output                       string
@@ -49,10 +27,15 @@ var huggingFaceNames = names{
 	"model.layers.%d.mlp.gate_proj.weight", "model.layers.%d.mlp.up_proj.weight", "model.layers.%d.mlp.down_proj.weight",
 }
 
-func readWeights(f *weights.File, c *Config) (w Weights, err error) {
+// readWeights takes the tensors of a file in the order that the backend wants.
+func readWeights(f *weights.File, c *Config) (w *tensor.Llama, err error) {
+	w = &tensor.Llama{
+		Dim: c.Dim, Heads: c.Heads, KVHeads: c.KVHeads, HeadDim: c.HeadDim, Hidden: c.Hidden, Vocab: c.Vocab, Eps: c.Eps,
+		Rope: tensor.Rotation{Halves: c.Rope.Halves},
+	}
 	for _, n := range f.Names() {
 		if strings.HasSuffix(n, ".bias") {
-			return w, fmt.Errorf("%s: tensor %q: models with biases are not supported: %w", f.Name, n, ErrUnsupported)
+			return nil, fmt.Errorf("%s: tensor %q: models with biases are not supported: %w", f.Name, n, ErrUnsupported)
 		}
 	}
 	n := &ggufNames
@@ -77,6 +60,7 @@ func readWeights(f *weights.File, c *Config) (w Weights, err error) {
 		}
 		return nil
 	}
+	linear := func(name string, rows, cols int) tensor.Linear { return tensor.Linear{W: matrix(name, rows, cols)} }
 	q, kv := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
 	w.Embedding = matrix(n.embedding, c.Vocab, c.Dim)
 	w.Norm = vector(n.norm)
@@ -85,16 +69,16 @@ func readWeights(f *weights.File, c *Config) (w Weights, err error) {
 		w.Output = matrix(n.output, c.Vocab, c.Dim)
 	}
 	for ; layer < c.Layers && err == nil; layer++ {
-		w.Layers = append(w.Layers, Layer{
+		w.Layers = append(w.Layers, tensor.Layer{
 			AttnNorm: vector(n.attnNorm),
-			Q:        matrix(n.q, q, c.Dim),
-			K:        matrix(n.k, kv, c.Dim),
-			V:        matrix(n.v, kv, c.Dim),
-			O:        matrix(n.o, c.Dim, q),
+			Q:        linear(n.q, q, c.Dim),
+			K:        linear(n.k, kv, c.Dim),
+			V:        linear(n.v, kv, c.Dim),
+			O:        linear(n.o, c.Dim, q),
 			FFNNorm:  vector(n.ffnNorm),
-			Gate:     matrix(n.gate, c.Hidden, c.Dim),
-			Up:       matrix(n.up, c.Hidden, c.Dim),
-			Down:     matrix(n.down, c.Dim, c.Hidden),
+			Gate:     linear(n.gate, c.Hidden, c.Dim),
+			Up:       linear(n.up, c.Hidden, c.Dim),
+			Down:     linear(n.down, c.Dim, c.Hidden),
 		})
 	}
 	return w, err

@@ -1,0 +1,274 @@
+package host
+
+import (
+	"math"
+	"sync"
+
+	"github.com/quaestor-kg/quaestor/reasoning/tensor"
+	"github.com/quaestor-kg/quaestor/reasoning/tensor/cpu"
+)
+
+// Backend computes on the threads of a pool.
+type Backend struct{ pool *cpu.Pool }
+
+// New returns a backend on a pool, which stays the caller's.
+func New(pool *cpu.Pool) *Backend { return &Backend{pool} }
+
+var (
+	_ tensor.Backend = (*Backend)(nil)
+	_ tensor.Decoder = (*Decoder)(nil)
+)
+
+// Name implements tensor.Backend.
+func (b *Backend) Name() string { return "cpu " + cpu.Current().String() }
+
+// Close implements tensor.Backend; the pool stays open.
+func (b *Backend) Close() error { return nil }
+
+// Decoder implements tensor.Backend.
+func (b *Backend) Decoder(spec *tensor.Llama) (tensor.Decoder, error) {
+	d := &Decoder{spec: spec, pool: b.pool}
+	d.runs.New = func() any { return newRun(d) }
+	return d, nil
+}
+
+// Decoder is a model in main memory.
+type Decoder struct {
+	spec *tensor.Llama
+	pool *cpu.Pool
+	runs sync.Pool // *run
+	rope struct {
+		sync.RWMutex
+		cos, sin []float32 // [positions so far][HeadDim/2]
+	}
+}
+
+// Close implements tensor.Decoder.
+func (d *Decoder) Close() error { return nil }
+
+// Bytes implements tensor.Decoder.
+func (d *Decoder) Bytes() int64 { return 0 }
+
+// angles returns cosines and sines of all positions below n, times the
+// rotation's magnitude.
+func (d *Decoder) angles(n int) (cos, sin []float32) {
+	r := &d.spec.Rope
+	half := len(r.Freq)
+	d.rope.RLock()
+	cos, sin = d.rope.cos, d.rope.sin
+	d.rope.RUnlock()
+	if len(cos) >= n*half {
+		return cos, sin
+	}
+	d.rope.Lock()
+	defer d.rope.Unlock()
+	size := 1.0
+	if r.Magnitude != 0 {
+		size = float64(r.Magnitude)
+	}
+	for pos := len(d.rope.cos) / half; pos < (n+255)/256*256; pos++ {
+		for _, f := range r.Freq {
+			// The product is rounded to single precision, as in the
+			// reference: at far positions that is visible in the logits.
+			s, c := math.Sincos(float64(float32(pos) * f))
+			d.rope.cos, d.rope.sin = append(d.rope.cos, float32(c*size)), append(d.rope.sin, float32(s*size))
+		}
+	}
+	return d.rope.cos, d.rope.sin
+}
+
+// run is the working memory of one forward pass over n rows, the current wave
+// of activations.
+type run struct {
+	d           *Decoder
+	pass        *tensor.Pass
+	n           int
+	x           []float32 // [n][Dim] residual stream: the States of the pass
+	xb          []float32 // [n][Dim] normed input of a block
+	q           []float32 // [n][Heads][HeadDim]
+	k, v        []float32 // [n][KVHeads][HeadDim]
+	att         []float32 // [n][Heads][HeadDim] attention result
+	gate, up    []float32 // [n][Hidden]
+	low, high   []float32 // [n][rank], [n][out] of adapters
+	cos, sin    []float32
+	products    [3]cpu.Product
+	layer       *tensor.Layer
+	stage       func(r *run, from, to int) // what eachRow does
+	rowsPerPart int
+	rowJob      *cpu.Job
+}
+
+func newRun(d *Decoder) *run {
+	r := &run{d: d}
+	r.rowJob = cpu.NewJob(func(part int) {
+		r.stage(r, part*r.rowsPerPart, min(r.n, (part+1)*r.rowsPerPart))
+	})
+	return r
+}
+
+func grow(s []float32, n int) []float32 {
+	if cap(s) < n {
+		return make([]float32, n)
+	}
+	return s[:n]
+}
+
+// begin gives the run room for a pass.
+func (r *run) begin(p *tensor.Pass) {
+	c, n := r.d.spec, len(p.Tokens)
+	r.pass, r.n, r.x = p, n, p.States[:n*c.Dim]
+	r.xb = grow(r.xb, n*c.Dim)
+	r.q, r.att = grow(r.q, n*c.Heads*c.HeadDim), grow(r.att, n*c.Heads*c.HeadDim)
+	r.k, r.v = grow(r.k, n*c.KVHeads*c.HeadDim), grow(r.v, n*c.KVHeads*c.HeadDim)
+	r.gate, r.up = grow(r.gate, n*c.Hidden), grow(r.up, n*c.Hidden)
+}
+
+// end drops what belongs to the caller, so that a pooled run keeps none of it
+// alive.
+func (r *run) end() {
+	r.pass, r.x, r.layer = nil, nil, nil
+	r.products = [3]cpu.Product{}
+	r.d.runs.Put(r)
+}
+
+// eachRow runs a stage over all rows, in parts when there are many.
+func (r *run) eachRow(stage func(r *run, from, to int)) {
+	r.stage = stage
+	threads := r.d.pool.Threads()
+	r.rowsPerPart = max(4, (r.n+4*threads-1)/(4*threads))
+	r.d.pool.Run(r.rowJob, (r.n+r.rowsPerPart-1)/r.rowsPerPart)
+}
+
+// Forward implements tensor.Decoder.
+func (d *Decoder) Forward(p *tensor.Pass) {
+	w := d.spec
+	r := d.runs.Get().(*run)
+	defer r.end()
+	r.begin(p)
+	far := int32(0)
+	for i, t := range p.Tokens {
+		cpu.Expand(w.Embedding.Type, r.x[i*w.Dim:(i+1)*w.Dim], w.Embedding.Row(int(t)))
+		far = max(far, p.Positions[i])
+	}
+	r.cos, r.sin = d.angles(int(far) + 1)
+	for l := range w.Layers {
+		r.layer = &w.Layers[l]
+
+		// Attention: norm, projections, rotation, mix, projection back.
+		r.eachRow((*run).attnNorm)
+		r.project(r.xb, &r.layer.Q, r.q, &r.layer.K, r.k, &r.layer.V, r.v)
+		r.eachRow((*run).rotate)
+		p.Attention.Attend(l, r.q, r.k, r.v, r.att)
+		r.project(r.att, &r.layer.O, r.xb, nil, nil, nil, nil)
+
+		// Feed-forward: residual and norm, up and gate, down, residual.
+		r.eachRow((*run).ffnNorm)
+		r.project(r.xb, &r.layer.Gate, r.gate, &r.layer.Up, r.up, nil, nil)
+		r.eachRow((*run).swiglu)
+		r.project(r.gate, &r.layer.Down, r.xb, nil, nil, nil, nil)
+		cpu.Axpy(1, r.xb, r.x)
+		if p.Probe != nil {
+			p.Probe(l, r.x)
+		}
+	}
+	r.eachRow((*run).finalNorm)
+}
+
+// Logits implements tensor.Decoder.
+func (d *Decoder) Logits(states []float32, n int, logits []float32) {
+	r := d.runs.Get().(*run)
+	r.products[0] = cpu.Product{W: d.spec.Output, Y: logits}
+	d.pool.MatMul(states, n, r.products[:1])
+	r.end()
+}
+
+// project computes up to three products with one input: matrices, then biases,
+// then adapters.
+func (r *run) project(x []float32, a *tensor.Linear, ya []float32, b *tensor.Linear, yb []float32, c *tensor.Linear, yc []float32) {
+	r.products[0] = cpu.Product{W: a.W, Y: ya}
+	n := 1
+	if b != nil {
+		r.products[1] = cpu.Product{W: b.W, Y: yb}
+		n = 2
+	}
+	if c != nil {
+		r.products[2] = cpu.Product{W: c.W, Y: yc}
+		n = 3
+	}
+	r.d.pool.MatMul(x, r.n, r.products[:n])
+	r.adapt(x, a, ya)
+	if b != nil {
+		r.adapt(x, b, yb)
+	}
+	if c != nil {
+		r.adapt(x, c, yc)
+	}
+}
+
+// adapt adds the bias and the adapters of a matrix to its product.
+func (r *run) adapt(x []float32, l *tensor.Linear, y []float32) {
+	if l.Bias != nil {
+		for i := range r.n {
+			cpu.Axpy(1, l.Bias, y[i*len(l.Bias):(i+1)*len(l.Bias)])
+		}
+	}
+	for i := range l.LoRA {
+		a := &l.LoRA[i]
+		r.low, r.high = grow(r.low, r.n*a.A.Rows), grow(r.high, len(y))
+		r.products[0] = cpu.Product{W: a.A, Y: r.low}
+		r.d.pool.MatMul(x, r.n, r.products[:1])
+		r.products[0] = cpu.Product{W: a.B, Y: r.high}
+		r.d.pool.MatMul(r.low, r.n, r.products[:1])
+		cpu.Axpy(a.Scale, r.high, y)
+	}
+}
+
+func (r *run) attnNorm(from, to int) { r.norm(r.xb, r.layer.AttnNorm, from, to) }
+
+// ffnNorm adds the result of attention to the residual stream and norms it.
+func (r *run) ffnNorm(from, to int) {
+	d := r.d.spec.Dim
+	cpu.Axpy(1, r.xb[from*d:to*d], r.x[from*d:to*d])
+	r.norm(r.xb, r.layer.FFNNorm, from, to)
+}
+
+func (r *run) finalNorm(from, to int) { r.norm(r.x, r.d.spec.Norm, from, to) }
+
+func (r *run) norm(dst, w []float32, from, to int) {
+	d := r.d.spec.Dim
+	for i := from; i < to; i++ {
+		cpu.RMSNorm(dst[i*d:(i+1)*d], r.x[i*d:(i+1)*d], w, r.d.spec.Eps)
+	}
+}
+
+// rotate norms the heads of queries and keys, in models that do, and turns them
+// by their positions.
+func (r *run) rotate(from, to int) {
+	c := r.d.spec
+	turn, half := cpu.RopeAdjacent, c.HeadDim/2
+	if c.Rope.Halves {
+		turn = cpu.RopeHalves
+	}
+	for i := from; i < to; i++ {
+		p := int(r.pass.Positions[i]) * half
+		cos, sin := r.cos[p:p+half], r.sin[p:p+half]
+		q, k := r.q[i*c.Heads*c.HeadDim:(i+1)*c.Heads*c.HeadDim], r.k[i*c.KVHeads*c.HeadDim:(i+1)*c.KVHeads*c.HeadDim]
+		for _, x := range [2]struct {
+			x    []float32
+			norm []float32
+		}{{q, r.layer.QNorm}, {k, r.layer.KNorm}} {
+			for ; len(x.x) > 0; x.x = x.x[c.HeadDim:] {
+				head := x.x[:c.HeadDim]
+				if x.norm != nil {
+					cpu.RMSNorm(head, head, x.norm, c.Eps)
+				}
+				turn(head, cos, sin)
+			}
+		}
+	}
+}
+
+func (r *run) swiglu(from, to int) {
+	h := r.d.spec.Hidden
+	cpu.SwiGLU(r.gate[from*h:to*h], r.gate[from*h:to*h], r.up[from*h:to*h])
+}
