@@ -21,6 +21,8 @@ var (
 	ErrFormat = errors.New("kg: store format is newer than this program")
 	// ErrReadOnly: the store refuses writes (opened so, or after a failed write).
 	ErrReadOnly = errors.New("kg: store is read-only")
+	// ErrNoBlob: the store holds no byte string of that name.
+	ErrNoBlob = errors.New("kg: no such bytes in the store")
 	// ErrDiskFull: too little free space to write safely.
 	ErrDiskFull = errors.New("kg: not enough free disk space")
 )
@@ -182,4 +184,27 @@ type TextSearcher interface {
 // VectorSearcher is a capability: nearest neighbours of a vector.
 type VectorSearcher interface {
 	SearchVector(ctx context.Context, v []float32, k int) ([]Hit, error)
+}
+
+// BlobReader is a capability of a Snapshot: byte strings that the store keeps
+// beside its quads, such as source documents. Blobs never change, so a name is
+// best a hash of its bytes. A deleted blob is gone from older snapshots too: to
+// forget a document must not wait for a reader.
+type BlobReader interface {
+	// Blob returns the bytes of a name; ErrNoBlob if there are none, ErrCorrupt
+	// if they contradict their checksum. The caller must not change them.
+	Blob(name string) ([]byte, error)
+}
+
+// BlobStore is a capability of a Store; its snapshots are BlobReaders. Blobs
+// are written apart from transactions: write them before the commit that names
+// them, delete them after the commit that no longer does.
+type BlobStore interface {
+	// PutBlob keeps the bytes under a name; the same name may be written again
+	// with the same bytes.
+	PutBlob(ctx context.Context, name string, body []byte) error
+	// DeleteBlob removes a name; one that is not there is no error.
+	DeleteBlob(ctx context.Context, name string) error
+	// Blobs lists the names in order.
+	Blobs(ctx context.Context) iter.Seq2[string, error]
 }

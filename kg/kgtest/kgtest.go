@@ -28,6 +28,7 @@ type Opener struct {
 // Run runs the whole suite.
 func Run(t *testing.T, o Opener) {
 	t.Run("Promises", func(t *testing.T) { promises(t, o) })
+	t.Run("Blobs", func(t *testing.T) { Blobs(t, o) })
 	for seed := range uint64(5) {
 		t.Run(fmt.Sprintf("History%d", seed), func(t *testing.T) { History(t, o, seed, 30) })
 	}

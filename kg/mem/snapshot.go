@@ -13,8 +13,9 @@ import (
 )
 
 type snapshot struct {
-	st   *state
-	done atomic.Bool
+	st    *state
+	blobs *blobs
+	done  atomic.Bool
 }
 
 var (

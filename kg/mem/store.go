@@ -23,6 +23,8 @@ import (
 type Store struct {
 	writer sync.Mutex // held by Update and Load
 
+	blobs *blobs
+
 	mu     sync.Mutex // guards the rest
 	state  *state
 	closed bool
@@ -32,7 +34,7 @@ var _ kg.Store = (*Store)(nil)
 
 // New returns an empty store.
 func New() *Store {
-	return &Store{state: &state{
+	return &Store{blobs: &blobs{byName: map[string][]byte{}}, state: &state{
 		quads: map[kg.Quad]struct{}{},
 		ids:   map[string]kg.ID{},
 		terms: map[kg.ID]kg.Term{},
@@ -95,7 +97,7 @@ func (s *Store) Snapshot() (kg.Snapshot, error) {
 	if s.closed {
 		return nil, kg.ErrClosed
 	}
-	return &snapshot{st: s.state}, nil
+	return &snapshot{st: s.state, blobs: s.blobs}, nil
 }
 
 // Update implements kg.Store.
@@ -106,7 +108,7 @@ func (s *Store) Update(ctx context.Context, fn func(kg.Tx) error) error {
 	if err != nil {
 		return err
 	}
-	x := &tx{snapshot: snapshot{st: old.clone()}, changed: map[kg.Quad]struct{}{}}
+	x := &tx{snapshot: snapshot{st: old.clone(), blobs: s.blobs}, changed: map[kg.Quad]struct{}{}}
 	defer func() { x.closed = true }()
 	if err := fn(x); err != nil {
 		return err

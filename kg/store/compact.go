@@ -321,5 +321,9 @@ func (s *Store) sweep() error {
 	if err != nil {
 		return err
 	}
-	return s.deleteKeys(dead)
+	loose, err := s.headless()
+	if err != nil {
+		return err
+	}
+	return s.deleteKeys(append(dead, loose...))
 }
