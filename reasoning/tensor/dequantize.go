@@ -49,6 +49,25 @@ func Dequantize(t Type, dst []float32, src []byte) {
 				dst[i] = d * float32(int8(b))
 			}
 
+		case IQ4_NL: // d | 32 x 4 bits: w = d v(q)
+			d := half(src)
+			for i, b := range src[2:18] {
+				dst[i], dst[i+16] = d*float32(NonLinear[b&15]), d*float32(NonLinear[b>>4])
+			}
+
+		case Q2_K: // 16 x (scale, min) of 4 bits | 256 x 2 bits | d | dmin
+			scales, qs, d, dmin := src[:16], src[16:80], half(src[80:]), half(src[82:])
+			for i := range 256 { // 128 weights share 32 bytes, in four runs of 32
+				q := qs[i/128*32+i%32] >> (2 * (i / 32 % 4)) & 3
+				s := scales[i/16]
+				dst[i] = d*float32(s&15)*float32(q) - dmin*float32(s>>4)
+			}
+		case Q3_K: // 32 bytes of high bits | 256 x 2 bits | 16 x 6 bits of scale | d
+			high, qs, d := src[:32], src[32:96], half(src[108:])
+			for i := range 256 { // as Q2_K; a high bit that is not set takes 4 away
+				q := int(qs[i/128*32+i%32]>>(2*(i/32%4))&3) | int(high[i%32]>>(i/32)&1)<<2
+				dst[i] = d * float32(ScaleQ3K(i/16, src[96:108])) * float32(q-4)
+			}
 		case Q4_K: // d | dmin | 8 x (scale, min) of 6 bits | 256 x 4 bits
 			d, dmin := half(src), half(src[2:])
 			for j := range 4 { // 64 weights: low nibbles, then high nibbles
@@ -100,3 +119,14 @@ func ScaleMinK(j int, b []byte) (scale, minimum byte) {
 	}
 	return b[j+4]&15 | b[j-4]>>6<<4, b[j+4]>>4 | b[j]>>6<<4
 }
+
+// ScaleQ3K unpacks the scale of sub-block j of a Q3_K block, a signed number of
+// six bits, from its 12 bytes: the low four bits of scales 0 to 7 are the low
+// halves of bytes 0 to 7, those of the others the high halves; the high bits lie
+// in bytes 8 to 11, two bits of every fourth scale in one byte.
+func ScaleQ3K(j int, b []byte) int {
+	return int(b[j%8]>>(j/8*4)&15|b[8+j%4]>>(j/4*2)&3<<4) - 32
+}
+
+// NonLinear are the values of the codes of IQ4_NL.
+var NonLinear = [16]int8{-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113}

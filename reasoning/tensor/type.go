@@ -18,10 +18,14 @@ const (
 	Q5_0 Type = 6
 	Q5_1 Type = 7
 	Q8_0 Type = 8
+	Q2_K Type = 10
+	Q3_K Type = 11
 	Q4_K Type = 12
 	Q5_K Type = 13
 	Q6_K Type = 14
-	BF16 Type = 30
+	// IQ4_NL has four-bit codes for unevenly spaced values.
+	IQ4_NL Type = 20
+	BF16   Type = 30
 )
 
 type typeInfo struct {
@@ -39,9 +43,13 @@ var types = map[Type]typeInfo{
 	Q5_0: {"Q5_0", 32, 22},
 	Q5_1: {"Q5_1", 32, 24},
 	Q8_0: {"Q8_0", 32, 34},
+	Q2_K: {"Q2_K", 256, 84},
+	Q3_K: {"Q3_K", 256, 110},
 	Q4_K: {"Q4_K", 256, 144},
 	Q5_K: {"Q5_K", 256, 176},
 	Q6_K: {"Q6_K", 256, 210},
+
+	IQ4_NL: {"IQ4_NL", 32, 18},
 }
 
 // Known says whether this program can read the format.

@@ -19,7 +19,7 @@ func Expand(t tensor.Type, dst []float32, src []byte) {
 		tensor.Dequantize(t, dst, src)
 		return
 	}
-	if level == AVX512 && block == 32 {
+	if level >= AVX512 && block == 32 {
 		switch t {
 		case tensor.Q4_1:
 			expandQ41x512(n/32, &dst[0], &src[0])

@@ -55,7 +55,7 @@ const (
 // tile is the shape of the micro-kernel of a level.
 func tile() (mr, nr int) {
 	switch level {
-	case AVX512:
+	case AVX512, VNNI:
 		return 8, 32
 	case AVX2:
 		return 4, 24

@@ -16,7 +16,7 @@ func pause(n int)
 // enough, which Gemm has checked.
 func kernel(k int, a, b []float32, ldb int, c []float32, ldc int) {
 	switch level {
-	case AVX512:
+	case AVX512, VNNI:
 		gemm8x32(k, &a[0], &b[0], ldb, &c[0], ldc)
 	case AVX2:
 		gemm4x24(k, &a[0], &b[0], ldb, &c[0], ldc)
@@ -144,3 +144,24 @@ func expandQ40x512(blocks int, dst *float32, src *byte)
 
 //go:noescape
 func expandQ80x512(blocks int, dst *float32, src *byte)
+
+//go:noescape
+func digitsAVX2(blocks int, x *float32, dst *byte, bits int, top float32)
+
+//go:noescape
+func packed4x1(blocks int, codes, scales, x *byte, y *float32, flags int, offset float32, table *byte)
+
+//go:noescape
+func packed8x1(blocks int, codes, scales, x *byte, y *float32, flags int, offset float32, table *byte)
+
+//go:noescape
+func packed4x4(blocks int, codes, scales, x *byte, y *float32, flags int, offset float32, table *byte, ldx, ldy int)
+
+//go:noescape
+func packed8x4(blocks int, codes, scales, x *byte, y *float32, flags int, offset float32, table *byte, ldx, ldy int)
+
+//go:noescape
+func packed4x1AVX2(blocks int, codes, scales, x *byte, y *float32, flags int, offset float32)
+
+//go:noescape
+func packed8x1AVX2(blocks int, codes, scales, x *byte, y *float32, flags int, offset float32)

@@ -88,3 +88,29 @@ func expandQ41x512(blocks int, dst *float32, src *byte) { panic("unreachable") }
 func expandQ40x512(blocks int, dst *float32, src *byte) { panic("unreachable") }
 
 func expandQ80x512(blocks int, dst *float32, src *byte) { panic("unreachable") }
+
+func digitsAVX2(blocks int, x *float32, dst *byte, bits int, top float32) { panic("unreachable") }
+
+func packed4x1(blocks int, codes, scales, x *byte, y *float32, flags int, offset float32, table *byte) {
+	panic("unreachable")
+}
+
+func packed8x1(blocks int, codes, scales, x *byte, y *float32, flags int, offset float32, table *byte) {
+	panic("unreachable")
+}
+
+func packed4x4(blocks int, codes, scales, x *byte, y *float32, flags int, offset float32, table *byte, ldx, ldy int) {
+	panic("unreachable")
+}
+
+func packed8x4(blocks int, codes, scales, x *byte, y *float32, flags int, offset float32, table *byte, ldx, ldy int) {
+	panic("unreachable")
+}
+
+func packed4x1AVX2(blocks int, codes, scales, x *byte, y *float32, flags int, offset float32) {
+	panic("unreachable")
+}
+
+func packed8x1AVX2(blocks int, codes, scales, x *byte, y *float32, flags int, offset float32) {
+	panic("unreachable")
+}

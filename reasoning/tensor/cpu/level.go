@@ -10,10 +10,11 @@ const (
 	Portable Level = iota // plain Go
 	AVX2                  // AVX2, FMA and F16C: x86-64-v3
 	AVX512                // AVX-512 F, BW, DQ, VL: x86-64-v4
+	VNNI                  // AVX512 and its dot products of bytes
 )
 
 func (l Level) String() string {
-	return [...]string{"portable", "avx2", "avx512"}[l]
+	return [...]string{"portable", "avx2", "avx512", "vnni"}[l]
 }
 
 // level is set once, before main; only tests change it.

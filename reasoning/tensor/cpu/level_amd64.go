@@ -9,6 +9,9 @@ func detect() Level {
 		return Portable
 	}
 	if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512VL && x.HasAVX512DQ {
+		if x.HasAVX512VNNI {
+			return VNNI
+		}
 		return AVX512
 	}
 	return AVX2

@@ -11,6 +11,7 @@ import (
 // [out][in] in any format and Y [t][out].
 type Product struct {
 	W *tensor.Matrix
+	P *Packed // W as Pack laid it out, or nil
 	Y []float32
 }
 
@@ -41,8 +42,27 @@ func (p *Pool) MatMul(x []float32, t int, products []Product) {
 			panic(fmt.Sprintf("cpu.MatMul: %d inputs and %d outputs for %d rows through a %d x %d matrix", len(x), len(q.Y), t, w.Rows, w.Cols))
 		}
 	}
+	for len(products) > 0 && t > 0 {
+		n := 0 // neighbours that are packed go together
+		for n < len(products) && products[n].P != nil && (level == VNNI || t <= fewRows) {
+			n++
+		}
+		if n > 0 {
+			p.packed(x, t, products[:n])
+			products = products[n:]
+			continue
+		}
+		for n < len(products) && (products[n].P == nil || level != VNNI && t > fewRows) {
+			n++
+		}
+		p.stored(x, t, products[:n])
+		products = products[n:]
+	}
+}
+
+// stored computes products of matrices as they are.
+func (p *Pool) stored(x []float32, t int, products []Product) {
 	switch {
-	case t == 0:
 	case t > fewRows:
 		for _, q := range products {
 			p.multiply(gemmArgs{

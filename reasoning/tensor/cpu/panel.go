@@ -30,11 +30,11 @@ func MulPanel[T Half | float32](m, n, k int, a []float32, lda int, b []T, ldb in
 	case []Half:
 		for j := 0; j < n; j += PanelWidth {
 			i := 0
-			for ; level == AVX512 && i+6 <= m; i += 6 {
+			for ; level >= AVX512 && i+6 <= m; i += 6 {
 				half6AVX512(k, &a[i*lda], lda, &b[j], ldb, &c[i*ldc+j], ldc, add)
 			}
 			for ; i+3 <= m; i += 3 {
-				if level == AVX512 {
+				if level >= AVX512 {
 					half3AVX512(k, &a[i*lda], lda, &b[j], ldb, &c[i*ldc+j], ldc, add)
 				} else {
 					half3AVX2(k, &a[i*lda], lda, &b[j], ldb, &c[i*ldc+j], ldc, add)
@@ -47,11 +47,11 @@ func MulPanel[T Half | float32](m, n, k int, a []float32, lda int, b []T, ldb in
 	case []float32:
 		for j := 0; j < n; j += PanelWidth {
 			i := 0
-			for ; level == AVX512 && i+6 <= m; i += 6 {
+			for ; level >= AVX512 && i+6 <= m; i += 6 {
 				single6AVX512(k, &a[i*lda], lda, &b[j], ldb, &c[i*ldc+j], ldc, add)
 			}
 			for ; i+3 <= m; i += 3 {
-				if level == AVX512 {
+				if level >= AVX512 {
 					single3AVX512(k, &a[i*lda], lda, &b[j], ldb, &c[i*ldc+j], ldc, add)
 				} else {
 					single3AVX2(k, &a[i*lda], lda, &b[j], ldb, &c[i*ldc+j], ldc, add)

@@ -36,6 +36,7 @@ type Pool struct {
 	smooth  int // parallel jobs since the last stall
 	gemm    *gemmJob
 	fews    *fewJob
+	packs   *packedJob
 }
 
 // Job is a piece of work in numbered parts. Make it once and run it often:
@@ -58,7 +59,7 @@ func NewPool(threads int) *Pool {
 		threads = m
 	}
 	p := &Pool{workers: threads - 1, done: make(chan struct{}, 1), wake: make(chan struct{}, threads)}
-	p.gemm, p.fews = newGemmJob(), newFewJob()
+	p.gemm, p.fews, p.packs = newGemmJob(), newFewJob(), newPackedJob()
 	for range p.workers {
 		go p.work()
 	}

@@ -27,27 +27,49 @@ func (b *Backend) Close() error { return nil }
 
 // Decoder implements tensor.Backend.
 func (b *Backend) Decoder(spec *tensor.Llama) (tensor.Decoder, error) {
-	d := &Decoder{spec: spec, pool: b.pool}
+	d := &Decoder{spec: spec, pool: b.pool, packed: make([]packedLayer, len(spec.Layers))}
+	pack := func(m *tensor.Matrix) *cpu.Packed {
+		p := d.pool.Pack(m)
+		if p != nil {
+			d.bytes += p.Bytes()
+		}
+		return p
+	}
+	for i := range spec.Layers {
+		l := &spec.Layers[i]
+		d.packed[i] = packedLayer{
+			q: pack(l.Q.W), k: pack(l.K.W), v: pack(l.V.W), o: pack(l.O.W),
+			gate: pack(l.Gate.W), up: pack(l.Up.W), down: pack(l.Down.W),
+		}
+	}
+	d.output = pack(spec.Output)
 	d.runs.New = func() any { return newRun(d) }
 	return d, nil
 }
 
 // Decoder is a model in main memory.
 type Decoder struct {
-	spec *tensor.Llama
-	pool *cpu.Pool
-	runs sync.Pool // *run
-	rope struct {
+	spec   *tensor.Llama
+	packed []packedLayer
+	output *cpu.Packed
+	bytes  int64 // of packed matrices
+	pool   *cpu.Pool
+	runs   sync.Pool // *run
+	rope   struct {
 		sync.RWMutex
 		cos, sin []float32 // [positions so far][HeadDim/2]
 	}
 }
 
+// packedLayer has the matrices of a layer as the kernels want them; nil where
+// they want them as they are.
+type packedLayer struct{ q, k, v, o, gate, up, down *cpu.Packed }
+
 // Close implements tensor.Decoder.
 func (d *Decoder) Close() error { return nil }
 
 // Bytes implements tensor.Decoder.
-func (d *Decoder) Bytes() int64 { return 0 }
+func (d *Decoder) Bytes() int64 { return d.bytes }
 
 // angles returns cosines and sines of all positions below n, times the
 // rotation's magnitude.
@@ -140,35 +162,36 @@ func (r *run) eachRow(stage func(r *run, from, to int)) {
 }
 
 // Forward implements tensor.Decoder.
-func (d *Decoder) Forward(p *tensor.Pass) {
+func (d *Decoder) Forward(pass *tensor.Pass) {
 	w := d.spec
 	r := d.runs.Get().(*run)
 	defer r.end()
-	r.begin(p)
+	r.begin(pass)
 	far := int32(0)
-	for i, t := range p.Tokens {
+	for i, t := range pass.Tokens {
 		cpu.Expand(w.Embedding.Type, r.x[i*w.Dim:(i+1)*w.Dim], w.Embedding.Row(int(t)))
-		far = max(far, p.Positions[i])
+		far = max(far, pass.Positions[i])
 	}
 	r.cos, r.sin = d.angles(int(far) + 1)
 	for l := range w.Layers {
 		r.layer = &w.Layers[l]
+		p := &d.packed[l]
 
 		// Attention: norm, projections, rotation, mix, projection back.
 		r.eachRow((*run).attnNorm)
-		r.project(r.xb, &r.layer.Q, r.q, &r.layer.K, r.k, &r.layer.V, r.v)
+		r.project(r.xb, part{&r.layer.Q, p.q, r.q}, part{&r.layer.K, p.k, r.k}, part{&r.layer.V, p.v, r.v})
 		r.eachRow((*run).rotate)
-		p.Attention.Attend(l, r.q, r.k, r.v, r.att)
-		r.project(r.att, &r.layer.O, r.xb, nil, nil, nil, nil)
+		pass.Attention.Attend(l, r.q, r.k, r.v, r.att)
+		r.project(r.att, part{&r.layer.O, p.o, r.xb})
 
 		// Feed-forward: residual and norm, up and gate, down, residual.
 		r.eachRow((*run).ffnNorm)
-		r.project(r.xb, &r.layer.Gate, r.gate, &r.layer.Up, r.up, nil, nil)
+		r.project(r.xb, part{&r.layer.Gate, p.gate, r.gate}, part{&r.layer.Up, p.up, r.up})
 		r.eachRow((*run).swiglu)
-		r.project(r.gate, &r.layer.Down, r.xb, nil, nil, nil, nil)
+		r.project(r.gate, part{&r.layer.Down, p.down, r.xb})
 		cpu.Axpy(1, r.xb, r.x)
-		if p.Probe != nil {
-			p.Probe(l, r.x)
+		if pass.Probe != nil {
+			pass.Probe(l, r.x)
 		}
 	}
 	r.eachRow((*run).finalNorm)
@@ -177,31 +200,29 @@ func (d *Decoder) Forward(p *tensor.Pass) {
 // Logits implements tensor.Decoder.
 func (d *Decoder) Logits(states []float32, n int, logits []float32) {
 	r := d.runs.Get().(*run)
-	r.products[0] = cpu.Product{W: d.spec.Output, Y: logits}
+	r.products[0] = cpu.Product{W: d.spec.Output, P: d.output, Y: logits}
 	d.pool.MatMul(states, n, r.products[:1])
 	r.end()
 }
 
+// part is one of the products that share an input.
+type part struct {
+	l *tensor.Linear
+	p *cpu.Packed
+	y []float32
+}
+
 // project computes up to three products with one input: matrices, then biases,
 // then adapters.
-func (r *run) project(x []float32, a *tensor.Linear, ya []float32, b *tensor.Linear, yb []float32, c *tensor.Linear, yc []float32) {
-	r.products[0] = cpu.Product{W: a.W, Y: ya}
-	n := 1
-	if b != nil {
-		r.products[1] = cpu.Product{W: b.W, Y: yb}
-		n = 2
+func (r *run) project(x []float32, parts ...part) {
+	for i, q := range parts {
+		r.products[i] = cpu.Product{W: q.l.W, P: q.p, Y: q.y}
 	}
-	if c != nil {
-		r.products[2] = cpu.Product{W: c.W, Y: yc}
-		n = 3
-	}
-	r.d.pool.MatMul(x, r.n, r.products[:n])
-	r.adapt(x, a, ya)
-	if b != nil {
-		r.adapt(x, b, yb)
-	}
-	if c != nil {
-		r.adapt(x, c, yc)
+	r.d.pool.MatMul(x, r.n, r.products[:len(parts)])
+	for _, q := range parts {
+		if q.l.Bias != nil || len(q.l.LoRA) > 0 {
+			r.adapt(x, q.l, q.y)
+		}
 	}
 }
 
