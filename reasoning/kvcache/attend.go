@@ -3,15 +3,17 @@ package kvcache
 import (
 	"fmt"
 	"math"
+	"math/bits"
 
+	"github.com/quaestor-kg/quaestor/reasoning/kvcache/codec"
 	"github.com/quaestor-kg/quaestor/reasoning/tensor/cpu"
 )
 
 func inverseSqrt(n int) float32 { return float32(1 / math.Sqrt(float64(n))) }
 
 const (
-	rangeTokens = 256 // positions of one softmax; part of every result's bits
-	rangePages  = rangeTokens / PageTokens
+	rangePages  = 4 // entries of one softmax; part of every result's bits
+	rangeTokens = rangePages * PageTokens
 	blockRows   = 96 // query rows that are worked on together
 )
 
@@ -31,43 +33,61 @@ type attention struct {
 	group   int // query heads of one key/value head
 	blocks  int // blocks of rows
 	split   bool
-	ranges  int // ranges of positions
+	ranges  int // ranges of entries
 
 	tokens []tokenRow // for every token: its sequence and limit
-	parts  []part     // results of [head][block][range], when split
+	parts  []partial  // results of [head][block][range], when split
 	free   chan *work
 }
 
 type tokenRow struct {
 	seq   *sequence
 	limit int
+	pick  []uint64 // for every head the entries to read, [Heads][words]; nil = all
+	words int
 }
 
-// part is the attention of a block of rows over some positions, not yet
+// partial is the attention of a block of rows over some positions, not yet
 // divided by l.
-type part struct {
+type partial struct {
 	m, l []float32 // [blockRows]
 	o    []float32 // [blockRows][wide]
 }
 
-func (p *Paged) newPart() part {
-	return part{make([]float32, blockRows), make([]float32, blockRows), make([]float32, blockRows*p.wide)}
+func (p *Paged) newPart() partial {
+	return partial{make([]float32, blockRows), make([]float32, blockRows), make([]float32, blockRows*p.slabs.wide)}
 }
 
 type work struct {
-	q      []float32 // [blockRows][Dim], scaled
-	s      []float32 // [blockRows][rangeTokens]
-	limits []int
-	seqs   []*sequence
-	one    part // the range in progress
-	sum    part // the ranges before, when one goroutine walks all of them
+	q        []float32 // [blockRows][Dim], scaled
+	mapped   []float32 // [blockRows][wide of stored keys]: queries for sealed pages
+	constant []float32 // [blockRows] what the keys' centre adds to scores
+	s        []float32 // [blockRows][rangeTokens]
+	counts   []uint8   // [blockRows][rangePages] slots in use
+	o        []float32 // [blockRows][wide of stored values]: sums over sealed pages
+	weights  []float32 // [blockRows] and the weights they had
+	page     []float32 // keys before rotation, decoded and rotated
+	codec    codec.Scratch
+	tokens   []*tokenRow
+	one      partial // the range in progress
+	sum      partial // the ranges before, when one goroutine walks all of them
 }
 
 func (p *Paged) newWork() *work {
-	return &work{
+	w := &work{
 		q: make([]float32, blockRows*p.shape.Dim), s: make([]float32, blockRows*rangeTokens),
-		limits: make([]int, blockRows), seqs: make([]*sequence, blockRows), one: p.newPart(), sum: p.newPart(),
+		counts: make([]uint8, blockRows*rangePages),
+		tokens: make([]*tokenRow, blockRows), one: p.newPart(), sum: p.newPart(),
 	}
+	if !p.policy.exact() {
+		k, v := 0, 0
+		for _, l := range p.policy.Layers {
+			k, v = max(k, l.K.Map.wide(p.shape.Dim)), max(v, l.V.Map.wide(p.shape.Dim))
+		}
+		w.mapped, w.o = make([]float32, blockRows*k), make([]float32, blockRows*panels(v))
+		w.constant, w.weights = make([]float32, blockRows), make([]float32, blockRows)
+	}
+	return w
 }
 
 func newAttention(p *Paged) *attention {
@@ -91,19 +111,24 @@ func (p *Paged) Attend(layer int, rows []Rows, q, out, lse []float32) {
 			if limit < 0 || limit > s.n {
 				panic(fmt.Sprintf("kvcache: a query sees %d of %d positions", limit, s.n))
 			}
-			longest = max(longest, limit)
-			a.tokens = append(a.tokens, tokenRow{s, limit})
+			if limit > 0 {
+				longest = max(longest, s.entryOf(limit-1)+1)
+			}
+			a.tokens = append(a.tokens, tokenRow{seq: s, limit: limit})
 		}
 	}
 	size := len(a.tokens) * p.shape.QueryHeads
 	if len(q) != size*p.shape.Dim || len(out) != len(q) || lse != nil && len(lse) != size {
 		panic(fmt.Sprintf("kvcache: %d query numbers, %d outputs for %d rows of %d heads", len(q), len(out), len(a.tokens), p.shape.QueryHeads))
 	}
+	if p.policy.Retrieve != nil {
+		p.pick(layer, a.tokens, q)
+	}
 	a.layer, a.q, a.out, a.lse = layer, q, out, lse
 	a.group = p.shape.QueryHeads / p.shape.Heads
 	a.perHead = len(a.tokens) * a.group
 	a.blocks = (a.perHead + blockRows - 1) / blockRows
-	a.ranges = (longest + rangeTokens - 1) / rangeTokens
+	a.ranges = (longest + rangePages - 1) / rangePages
 	// With few rows the ranges are spread over the threads; the merge comes
 	// after. Both ways do the same arithmetic in the same order.
 	units := p.shape.Heads * a.blocks
@@ -124,9 +149,24 @@ func (p *Paged) Attend(layer int, rows []Rows, q, out, lse []float32) {
 	} else {
 		p.pool.Run(a.job, units)
 	}
+	p.remember(layer, rows, q)
 	a.q, a.out, a.lse = nil, nil, nil
 	clear(a.tokens)
 	p.scratch.Put(a)
+}
+
+// entryOf returns the index of the entry that holds a position.
+func (s *sequence) entryOf(position int) int {
+	lo, hi := 0, len(s.entries)-1
+	for lo < hi {
+		mid := (lo + hi + 1) / 2
+		if s.entries[mid].start <= position {
+			lo = mid
+		} else {
+			hi = mid - 1
+		}
+	}
+	return lo
 }
 
 // rowsOf returns how many rows a block has.
@@ -154,106 +194,300 @@ func (a *attention) do(unit int) {
 		}
 		a.finish(head, block, w.sum)
 	}
+	clear(w.tokens)
 	select {
 	case a.free <- w:
 	default:
 	}
 }
 
-// load gathers the queries of a block, scaled by 1/√Dim.
+// load gathers the queries of a block, scaled by 1/√Dim, and maps them for
+// sealed pages.
 func (a *attention) load(w *work, head, block int) {
 	p := a.store
 	dim := p.shape.Dim
+	var m *Map
+	if !p.policy.exact() {
+		m = p.policy.Layers[a.layer].K.Map
+	}
+	wide := m.wide(dim)
 	for i := range a.rowsOf(block) {
 		row := block*blockRows + i
 		token, g := row/a.group, row%a.group
 		dst := w.q[i*dim : (i+1)*dim]
 		copy(dst, a.q[(token*p.shape.QueryHeads+head*a.group+g)*dim:])
 		cpu.Scale(p.scale, dst)
-		w.limits[i], w.seqs[i] = a.tokens[token].limit, a.tokens[token].seq
+		w.tokens[i] = &a.tokens[token]
+		switch {
+		case p.policy.exact():
+		case m == nil:
+			copy(w.mapped[i*wide:(i+1)*wide], dst)
+			w.constant[i] = 0
+		case !m.Pre:
+			w.constant[i] = m.Query(w.mapped[i*wide:(i+1)*wide], dst, head)
+		}
 	}
 }
 
 // attend computes the part of one range for n rows.
-func (a *attention) attend(w *work, head, n, r int, out part) {
+func (a *attention) attend(w *work, head, n, r int, out partial) {
 	p := a.store
-	dim, from := p.shape.Dim, r*rangeTokens
-	ko, vo := p.offsets(a.layer, head)
-	top := 0 // positions of this range that any row sees
-	for i := range n {
-		top = max(top, min(rangeTokens, w.limits[i]-from))
-	}
-	pages := (top + PageTokens - 1) / PageTokens
-	for g := range pages {
-		a.eachPage(w, n, r*rangePages+g, func(i, m int, pg *page) {
-			dst := w.s[i*rangeTokens+g*PageTokens:]
-			if p.single {
-				cpu.MulPanel(m, PageTokens, dim, w.q[i*dim:], dim, pg.single[ko:], PageTokens, dst, rangeTokens, false)
+	from := r * rangePages
+	clear(w.counts[:n*rangePages])
+	pages := 0
+	for g := range rangePages {
+		found := false
+		a.eachEntry(w, head, n, from+g, func(i, m int, e *entry) {
+			found = true
+			if e.sealed != nil {
+				a.sealedScores(w, head, i, m, g, e)
 			} else {
-				cpu.MulPanel(m, PageTokens, dim, w.q[i*dim:], dim, pg.half[ko:], PageTokens, dst, rangeTokens, false)
+				a.exactScores(w, head, i, m, g, e)
 			}
 		})
-	}
-	for i := range n {
-		seen := max(0, min(rangeTokens, w.limits[i]-from))
-		s := w.s[i*rangeTokens : i*rangeTokens+pages*PageTokens]
-		clear(s[min(seen, len(s)):])
-		if seen == 0 {
-			out.m[i], out.l[i] = negInf, 0
-			continue
+		if found {
+			pages = g + 1
 		}
-		out.m[i] = cpu.Max(s[:seen])
-		out.l[i] = cpu.ExpSum(s[:seen], out.m[i])
 	}
-	clear(out.o[:n*p.wide])
+	for i := range n {
+		out.m[i], out.l[i] = weigh(w.s[i*rangeTokens:(i+1)*rangeTokens], w.counts[i*rangePages:i*rangePages+pages])
+	}
+	clear(out.o[:n*p.slabs.wide])
+	anySealed := false
 	for g := range pages {
-		// Positions past the end of the text may hold anything, so they are
-		// left out rather than multiplied with zero.
-		k := min(PageTokens, top-g*PageTokens)
-		a.eachPage(w, n, r*rangePages+g, func(i, m int, pg *page) {
-			src := w.s[i*rangeTokens+g*PageTokens:]
-			if p.single {
-				cpu.MulPanel(m, p.wide, k, src, rangeTokens, pg.single[vo:], p.wide, out.o[i*p.wide:], p.wide, true)
-			} else {
-				cpu.MulPanel(m, p.wide, k, src, rangeTokens, pg.half[vo:], p.wide, out.o[i*p.wide:], p.wide, true)
+		a.eachEntry(w, head, n, from+g, func(i, m int, e *entry) {
+			if e.sealed == nil {
+				a.exactValues(w, head, i, m, g, e, out)
+				return
 			}
+			if !anySealed && !p.policy.exact() {
+				anySealed = true
+				clear(w.o[:n*panels(p.policy.Layers[a.layer].V.Map.wide(p.shape.Dim))])
+				clear(w.weights[:n])
+			}
+			a.sealedValues(w, i, m, g, e, head)
 		})
+	}
+	if anySealed {
+		v := p.policy.Layers[a.layer].V.Map
+		wide := v.wide(p.shape.Dim)
+		for i := range n {
+			o, y := out.o[i*p.slabs.wide:i*p.slabs.wide+p.shape.Dim], w.o[i*panels(wide):i*panels(wide)+wide]
+			if v == nil {
+				cpu.Axpy(1, y, o)
+			} else if w.weights[i] != 0 {
+				v.Lift(o, y, head, w.weights[i])
+			}
+		}
 	}
 }
 
-// eachPage calls f for every run of neighbouring rows that have the same page
-// at index g: i is the first row, m their number.
-func (a *attention) eachPage(w *work, n, g int, f func(i, m int, pg *page)) {
-	at := func(i int) *page {
-		if g*PageTokens >= w.limits[i] {
-			return nil // this row sees nothing of it
+// weigh turns the scores of one row into weights: exp(s - max), zero in the
+// slots that are not in use. It returns the maximum and the sum.
+func weigh(s []float32, counts []uint8) (top, sum float32) {
+	top = negInf
+	for g, c := range counts {
+		if c > 0 {
+			top = max(top, cpu.Max(s[g*PageTokens:g*PageTokens+int(c)]))
 		}
-		return w.seqs[i].pages[g]
 	}
+	if top == negInf {
+		clear(s[:len(counts)*PageTokens])
+		return negInf, 0
+	}
+	for g := 0; g < len(counts); {
+		// Full neighbours are one run.
+		n, h := int(counts[g]), g+1
+		for ; counts[h-1] == PageTokens && h < len(counts); h++ {
+			n += int(counts[h])
+		}
+		at := g * PageTokens
+		sum += cpu.ExpSum(s[at:at+n], top)
+		clear(s[at+n : h*PageTokens])
+		g = h
+	}
+	return top, sum
+}
+
+func (a *attention) exactScores(w *work, head, i, m, g int, e *entry) {
+	p := a.store
+	dim := p.shape.Dim
+	for b, slab := range e.slabs[:e.blocks()] {
+		ko, _ := p.slabs.offsets(a.layer, head, slab.tokens)
+		dst := w.s[i*rangeTokens+g*PageTokens+b*tailTokens:]
+		q := w.q[i*dim:]
+		switch {
+		case slab.tokens == PageTokens && p.policy.Single:
+			cpu.MulPanel(m, PageTokens, dim, q, dim, slab.single[ko:], PageTokens, dst, rangeTokens, false)
+		case slab.tokens == PageTokens:
+			cpu.MulPanel(m, PageTokens, dim, q, dim, slab.half[ko:], PageTokens, dst, rangeTokens, false)
+		case p.policy.Single:
+			codec.BlockScores(m, dim, q, slab.single[ko:], dst, rangeTokens)
+		default:
+			codec.BlockScores(m, dim, q, slab.half[ko:], dst, rangeTokens)
+		}
+	}
+	for j := i; j < i+m; j++ {
+		w.counts[j*rangePages+g] = uint8(min(e.n, w.tokens[j].limit-e.start))
+	}
+}
+
+func (a *attention) exactValues(w *work, head, i, m, g int, e *entry, out partial) {
+	p := a.store
+	wide := p.slabs.wide
+	// Positions past the end of the text may hold anything, so they are left
+	// out rather than multiplied with zero.
+	seen := 0
+	for j := i; j < i+m; j++ {
+		seen = max(seen, int(w.counts[j*rangePages+g]))
+	}
+	for b, slab := range e.slabs[:e.blocks()] {
+		k := min(slab.tokens, seen-b*tailTokens)
+		if k <= 0 {
+			break
+		}
+		_, vo := p.slabs.offsets(a.layer, head, slab.tokens)
+		src := w.s[i*rangeTokens+g*PageTokens+b*tailTokens:]
+		if p.policy.Single {
+			cpu.MulPanel(m, wide, k, src, rangeTokens, slab.single[vo:], wide, out.o[i*wide:], wide, true)
+		} else {
+			cpu.MulPanel(m, wide, k, src, rangeTokens, slab.half[vo:], wide, out.o[i*wide:], wide, true)
+		}
+	}
+}
+
+func (a *attention) sealedScores(w *work, head, i, m, g int, e *entry) {
+	p := a.store
+	dim := p.shape.Dim
+	form := &p.policy.Layers[a.layer]
+	parts := e.sealed.heads[a.layer*p.shape.Heads+head]
+	wide := form.K.Map.wide(dim)
+	at := 0
+	visible := all(e.n)
+	for j := range parts {
+		q := &parts[j]
+		dst := w.s[i*rangeTokens+g*PageTokens+at:]
+		kc, _ := p.codecs(a.layer, e.sealed, q)
+		switch {
+		case form.K.Map != nil && form.K.Map.Pre:
+			w.page = resize(w.page, PageTokens*dim)
+			a.rotated(w, form.K.Map, head, kc, q, e.start)
+			codec.PlainScores(&w.codec, dst, rangeTokens, PageTokens-at, w.page, w.q[i*dim:], m, q.n, dim)
+		default:
+			codec.Scores(kc, &w.codec, dst, rangeTokens, PageTokens-at, q.k, w.mapped[i*wide:], m, q.n, wide)
+			for r := range m {
+				if c := w.constant[i+r]; c != 0 {
+					row := dst[r*rangeTokens : r*rangeTokens+q.n]
+					for t := range row {
+						row[t] += c
+					}
+				}
+			}
+		}
+		if hidden := q.mask &^ visible; hidden != 0 { // a page that was cut
+			rest := q.mask
+			for t := range q.n {
+				if bits.TrailingZeros64(rest) >= e.n {
+					for r := range m {
+						dst[r*rangeTokens+t] = negInf
+					}
+				}
+				rest &= rest - 1
+			}
+		}
+		at += q.n
+	}
+	for j := i; j < i+m; j++ {
+		w.counts[j*rangePages+g] = uint8(at)
+	}
+}
+
+// rotated fills w.page with the keys of a part as queries meet them.
+func (a *attention) rotated(w *work, m *Map, head int, c codec.Codec, q *part, first int) {
+	p := a.store
+	dim, wide := p.shape.Dim, m.wide(p.shape.Dim)
+	if m.Basis == nil {
+		c.Decode(w.page[:q.n*dim], q.k, q.n, dim)
+		rest := q.mask
+		m.Back(w.page, head, func(int) int {
+			slot := bits.TrailingZeros64(rest)
+			rest &= rest - 1
+			return first + slot
+		}, q.n)
+		return
+	}
+	joint := make([]float32, q.n*wide)
+	c.Decode(joint, q.k, q.n, wide)
+	rest := q.mask
+	for t := range q.n {
+		p.original(m, w.page[t*dim:(t+1)*dim], joint[t*wide:(t+1)*wide], head, first+bits.TrailingZeros64(rest))
+		rest &= rest - 1
+	}
+}
+
+func (a *attention) sealedValues(w *work, i, m, g int, e *entry, head int) {
+	p := a.store
+	wide := p.policy.Layers[a.layer].V.Map.wide(p.shape.Dim)
+	ldo := panels(wide)
+	parts := e.sealed.heads[a.layer*p.shape.Heads+head]
+	at := 0
+	for j := range parts {
+		q := &parts[j]
+		_, vc := p.codecs(a.layer, e.sealed, q)
+		src := w.s[i*rangeTokens+g*PageTokens+at:]
+		codec.Accumulate(vc, &w.codec, w.o[i*ldo:], ldo, q.v, src, rangeTokens, m, q.n, wide)
+		for r := range m {
+			for _, x := range src[r*rangeTokens : r*rangeTokens+q.n] {
+				w.weights[i+r] += x
+			}
+		}
+		at += q.n
+	}
+}
+
+// eachEntry calls f for every run of neighbouring rows that have the same page
+// at index g: i is the first row, m their number. Rows that see nothing of it
+// are left out.
+func (a *attention) eachEntry(w *work, head, n, g int, f func(i, m int, e *entry)) {
 	for i := 0; i < n; {
-		pg, m := at(i), 1
-		for i+m < n && at(i+m) == pg {
+		e, m := w.tokens[i].at(head, g), 1
+		for i+m < n && same(e, w.tokens[i+m].at(head, g)) {
 			m++
 		}
-		if pg != nil {
-			f(i, m, pg)
+		if e != nil {
+			f(i, m, e)
 		}
 		i += m
 	}
 }
 
+// at returns the entry that a row reads at index g, nil if it reads none.
+func (t *tokenRow) at(head, g int) *entry {
+	if g >= len(t.seq.entries) {
+		return nil
+	}
+	e := &t.seq.entries[g]
+	if e.start >= t.limit || t.pick != nil && t.pick[head*t.words+g/64]>>(g%64)&1 == 0 {
+		return nil
+	}
+	return e
+}
+
+func same(a, b *entry) bool { return a == b || a != nil && b != nil && *a == *b }
+
 // merge adds part b of n rows to a.
-func (p *Paged) merge(a, b part, n int) {
+func (p *Paged) merge(a, b partial, n int) {
+	wide := p.slabs.wide
 	for i := range n {
 		if b.l[i] == 0 {
 			continue
 		}
 		if a.l[i] == 0 {
 			a.m[i], a.l[i] = b.m[i], b.l[i]
-			copy(a.o[i*p.wide:(i+1)*p.wide], b.o[i*p.wide:])
+			copy(a.o[i*wide:(i+1)*wide], b.o[i*wide:])
 			continue
 		}
-		oa, ob := a.o[i*p.wide:(i+1)*p.wide], b.o[i*p.wide:(i+1)*p.wide]
+		oa, ob := a.o[i*wide:(i+1)*wide], b.o[i*wide:(i+1)*wide]
 		m := max(a.m[i], b.m[i])
 		fa, fb := exp(a.m[i]-m), exp(b.m[i]-m)
 		cpu.Scale(fa, oa)
@@ -265,7 +499,7 @@ func (p *Paged) merge(a, b part, n int) {
 func exp(x float32) float32 { return float32(math.Exp(float64(x))) }
 
 // finish divides by the sums and writes the rows of one head and block.
-func (a *attention) finish(head, block int, sum part) {
+func (a *attention) finish(head, block int, sum partial) {
 	p := a.store
 	dim := p.shape.Dim
 	for i := range a.rowsOf(block) {
@@ -276,7 +510,7 @@ func (a *attention) finish(head, block int, sum part) {
 		if l := sum.l[i]; l == 0 {
 			clear(dst)
 		} else {
-			copy(dst, sum.o[i*p.wide:])
+			copy(dst, sum.o[i*p.slabs.wide:])
 			cpu.Scale(1/l, dst)
 			lse = sum.m[i] + float32(math.Log(float64(l)))
 		}

@@ -31,8 +31,15 @@ type Sequence interface {
 	Extend(n int)
 	Put(layer int, k, v []float32)
 
+	// Room returns how many positions may be added at once so that each of
+	// them sees the same sealed pages as if it had come alone.
+	Room() int
+
 	// used by the scheduler
 
+	// EndPrompt says that what was put is a prompt and the answer follows: the
+	// point at which policies of importance choose what to keep.
+	EndPrompt()
 	// Len returns the number of positions.
 	Len() int
 	// Fork returns a sequence with the same contents; from here on each is

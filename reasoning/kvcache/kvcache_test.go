@@ -146,20 +146,24 @@ func TestHistoriesAgreeWithReference(t *testing.T) {
 					at += row.N
 				}
 			}
-			// Every page is counted once, and none is lost.
-			seen := map[*page]int32{}
+			// Every slab is counted once, and none is lost.
+			seen := map[*slab]int32{}
 			for _, w := range all {
-				for _, g := range w.seq.(*sequence).pages {
-					seen[g]++
+				for _, e := range w.seq.(*sequence).entries {
+					for _, g := range e.slabs[:e.blocks()] {
+						seen[g]++
+					}
 				}
 			}
+			var bytes int64
 			for g, n := range seen {
+				bytes += p.slabs.bytes(g.tokens)
 				if g.owners.Load() != n {
-					t.Errorf("a page of %d sequences counts %d owners", n, g.owners.Load())
+					t.Errorf("a slab of %d sequences counts %d owners", n, g.owners.Load())
 				}
 			}
-			if got := p.Bytes(); got != int64(len(seen))*p.pageBytes() {
-				t.Errorf("%d bytes, want %d pages of %d", got, len(seen), p.pageBytes())
+			if got := p.Bytes(); got != bytes {
+				t.Errorf("%d bytes, want %d", got, bytes)
 			}
 			for _, w := range all {
 				w.seq.Release()
@@ -175,24 +179,28 @@ func TestHistoriesAgreeWithReference(t *testing.T) {
 func TestForksSharePages(t *testing.T) {
 	sh := Shape{1, 2, 2, 32}
 	p := NewPaged(sh, false, cpu.NewPool(1))
+	block, page := p.slabs.bytes(tailTokens), p.slabs.bytes(PageTokens)
 	r := rand.New(rand.NewPCG(2, 2))
 	a := newTwin(p, sh)
-	a.put(r, sh, 100) // three full pages and four positions
+	a.put(r, sh, 100) // a full page, two blocks and four positions of a third
 	before := p.Bytes()
+	if before != page+3*block {
+		t.Errorf("100 positions take %d bytes, want a page and three blocks", before)
+	}
 	b := a.fork(sh)
 	if p.Bytes() != before {
 		t.Error("a fork took memory before anything was written")
 	}
 	b.put(r, sh, 1)
-	if own, shared := b.seq.Bytes(); own != p.pageBytes() || shared != 3*p.pageBytes() {
-		t.Errorf("after one position the fork owns %d bytes and shares %d, want 1 and 3 pages", own, shared)
+	if own, shared := b.seq.Bytes(); own != block || shared != page+2*block {
+		t.Errorf("after one position the fork owns %d bytes and shares %d, want one block and the rest", own, shared)
 	}
-	// A page boundary: nothing has to be copied.
+	// A block boundary: nothing has to be copied.
 	c := a.fork(sh)
 	c.truncate(sh, 96)
 	c.put(r, sh, 1)
-	if own, _ := c.seq.Bytes(); own != p.pageBytes() {
-		t.Errorf("a fork at a page boundary owns %d bytes", own)
+	if own, _ := c.seq.Bytes(); own != block {
+		t.Errorf("a fork at a block boundary owns %d bytes", own)
 	}
 }
 

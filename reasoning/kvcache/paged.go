@@ -2,39 +2,39 @@ package kvcache
 
 import (
 	"fmt"
+	"strconv"
 	"sync"
 	"sync/atomic"
 
 	"github.com/quaestor-kg/quaestor/reasoning/tensor/cpu"
 )
 
-// PageTokens is the number of positions on a page.
-const PageTokens = cpu.PanelWidth
-
-// Paged is the exact store: keys and values as they come, in half or single
-// precision.
+// Paged is the store: pages with owners, exact at first, sealed when they leave
+// the recent window if the policy says so.
 type Paged struct {
-	shape   Shape
-	pool    *cpu.Pool
-	single  bool
-	wide    int // Dim rounded up to whole panels, the row length of values
-	kSize   int // numbers of one head's keys on a page: [Dim][PageTokens]
-	vSize   int // numbers of one head's values: [PageTokens][wide]
-	scale   float32
-	live    atomic.Int64 // pages in use
-	mu      sync.Mutex   // guards free and idle
-	free    []*page
-	idle    []*sequence
-	scratch sync.Pool // *attention
+	shape  Shape
+	policy Policy
+	pool   *cpu.Pool
+	slabs  slabs
+	scale  float32
+
+	scratch  sync.Pool // *attention
+	sealings sync.Pool // *sealing
+	encoders *sync.Pool
+
+	mu          sync.Mutex // guards what follows
+	idle        []*sequence
+	sealedBytes Bytes
+	sealErr     error // the last page that could not be sealed
+	stats       counters
 }
 
-// page holds, for every layer and head, the keys channel by channel and then
-// the values position by position: both products of attention then run along
-// rows. Exactly one of half and single is set.
-type page struct {
-	owners atomic.Int32
-	half   []cpu.Half
-	single []float32
+// counters are statistics of a store; attention adds to them from all threads.
+type counters struct {
+	pagesRead    atomic.Int64
+	pagesSkipped atomic.Int64
+	selections   atomic.Int64
+	reused       atomic.Int64
 }
 
 var (
@@ -42,190 +42,468 @@ var (
 	_ Sequence = (*sequence)(nil)
 )
 
-// NewPaged returns an empty store. With single, numbers keep 32 bits, at twice
-// the memory; half precision is exact enough for any use but comparisons.
-func NewPaged(shape Shape, single bool, pool *cpu.Pool) *Paged {
-	if shape.Heads <= 0 || shape.QueryHeads%shape.Heads != 0 || shape.Dim <= 0 {
-		panic(fmt.Sprintf("kvcache: impossible shape %+v", shape))
+// New returns an empty store.
+func New(shape Shape, policy Policy, pool *cpu.Pool) (*Paged, error) {
+	if err := policy.check(shape); err != nil {
+		return nil, err
 	}
-	p := &Paged{shape: shape, pool: pool, single: single}
-	p.wide = (shape.Dim + PageTokens - 1) / PageTokens * PageTokens
-	p.kSize, p.vSize = shape.Dim*PageTokens, PageTokens*p.wide
-	p.scale = inverseSqrt(shape.Dim)
+	p := &Paged{shape: shape, policy: policy, pool: pool, scale: inverseSqrt(shape.Dim), encoders: newEncoders()}
+	p.slabs = slabs{shape: shape, single: policy.Single, wide: panels(shape.Dim)}
 	p.scratch.New = func() any { return newAttention(p) }
+	p.sealings.New = func() any { return newSealing(p) }
+	return p, nil
+}
+
+// NewPaged returns an empty store that keeps everything exactly: with single in
+// 32 bits, else in 16, which is exact enough for any use but comparisons.
+func NewPaged(shape Shape, single bool, pool *cpu.Pool) *Paged {
+	p, err := New(shape, Policy{ID: "exact", Single: single}, pool)
+	if err != nil {
+		panic(err)
+	}
 	return p
 }
 
-// keys returns where a head's keys and values begin on a page.
-func (p *Paged) offsets(layer, head int) (k, v int) {
-	k = (layer*p.shape.Heads + head) * (p.kSize + p.vSize)
-	return k, k + p.kSize
-}
+// panels rounds up to whole panels of the products of attention.
+func panels(n int) int { return (n + cpu.PanelWidth - 1) / cpu.PanelWidth * cpu.PanelWidth }
 
-func (p *Paged) pageNumbers() int {
-	return p.shape.Layers * p.shape.Heads * (p.kSize + p.vSize)
-}
-
-func (p *Paged) pageBytes() int64 {
-	n := int64(p.pageNumbers())
-	if p.single {
-		return 4 * n
-	}
-	return 2 * n
-}
+func itoa(n int) string { return strconv.Itoa(n) }
 
 // Bytes implements Store.
-func (p *Paged) Bytes() int64 { return p.live.Load() * p.pageBytes() }
+func (p *Paged) Bytes() int64 { return p.Usage().Total() }
 
-func (p *Paged) take() *page {
-	p.live.Add(1)
+// Usage returns where the memory goes, every page counted once.
+func (p *Paged) Usage() Bytes {
+	exact := p.slabs.total()
 	p.mu.Lock()
-	if n := len(p.free); n > 0 {
-		g := p.free[n-1]
-		p.free = p.free[:n-1]
-		p.mu.Unlock()
-		g.owners.Store(1)
-		return g
-	}
-	p.mu.Unlock()
-	g := &page{}
-	g.owners.Store(1)
-	if p.single {
-		g.single = make([]float32, p.pageNumbers())
-	} else {
-		g.half = make([]cpu.Half, p.pageNumbers())
-	}
-	return g
+	defer p.mu.Unlock()
+	b := p.sealedBytes
+	b.Exact = exact
+	return b
 }
 
-// keepPages bounds the memory that stays with a store after a long text.
-const keepPages = 64
+// Policy returns what the store was made with.
+func (p *Paged) Policy() *Policy { return &p.policy }
 
-func (p *Paged) drop(g *page) {
-	if g.owners.Add(-1) > 0 {
-		return
-	}
-	p.live.Add(-1)
+// Shape returns what the store was made for.
+func (p *Paged) Shape() Shape { return p.shape }
+
+// Err returns the last page that could not be sealed because a number did not
+// fit the format, or nil. Such pages stay exact, so results do not suffer.
+func (p *Paged) Err() error {
 	p.mu.Lock()
-	if len(p.free) < keepPages {
-		p.free = append(p.free, g)
-	}
-	p.mu.Unlock()
+	defer p.mu.Unlock()
+	return p.sealErr
 }
+
+// Stats counts what attention has read.
+type Stats struct {
+	PagesRead, PagesSkipped int64 // by retrieval: sealed pages of a row and head
+	Selections, Reused      int64 // choices of pages, and how many were kept from the query before
+}
+
+// Stats returns counts since the store was made.
+func (p *Paged) Stats() Stats {
+	return Stats{p.stats.pagesRead.Load(), p.stats.pagesSkipped.Load(), p.stats.selections.Load(), p.stats.reused.Load()}
+}
+
+// entry is a run of positions of a sequence: a page, exact or sealed, or the
+// sink.
+type entry struct {
+	start, n int
+	// One slab of PageTokens, or blocks; all nil when the page is sealed.
+	slabs  [pageBlocks]*slab
+	sealed *sealed
+}
+
+// room is how many positions an entry may have.
+func (p *Paged) room(e *entry) int {
+	if e.start == 0 && p.policy.Sink > 0 {
+		return p.policy.Sink
+	}
+	return PageTokens
+}
+
+// blocks is the number of slabs of an entry.
+func (e *entry) blocks() int {
+	n := 0
+	for n < len(e.slabs) && e.slabs[n] != nil {
+		n++
+	}
+	return n
+}
+
+// family are a sequence and its forks: the branches of one request.
+type family struct{ live atomic.Int32 }
 
 type sequence struct {
-	store *Paged
-	pages []*page
-	n     int
-	fresh int // positions that Put fills: the last fresh ones
-	row   []cpu.Half
+	store   *Paged
+	family  *family
+	entries []entry
+	n       int
+	fresh   int // positions that Put fills: the last fresh ones
+	row     []cpu.Half
+	probes  *probes // queries seen, when the policy wants them
+	picks   *picks  // pages chosen last, when the policy retrieves
 }
 
 // New implements Store.
-func (p *Paged) New() Sequence { return p.blank() }
+func (p *Paged) New() Sequence {
+	s := p.blank()
+	s.family = new(family)
+	s.family.live.Store(1)
+	return s
+}
 
 func (p *Paged) blank() *sequence {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	var s *sequence
 	if n := len(p.idle); n > 0 {
-		s := p.idle[n-1]
+		s = p.idle[n-1]
 		p.idle = p.idle[:n-1]
-		return s
 	}
-	return &sequence{store: p, row: make([]cpu.Half, p.shape.Dim)}
+	p.mu.Unlock()
+	if s == nil {
+		s = &sequence{store: p, row: make([]cpu.Half, p.shape.Dim)}
+	}
+	s.n, s.fresh = 0, 0
+	p.watch(s)
+	return s
 }
 
+// Len implements Sequence.
 func (s *sequence) Len() int { return s.n }
 
+// Room implements Sequence.
+func (s *sequence) Room() int {
+	if s.store.policy.exact() {
+		return 1 << 30
+	}
+	if i := len(s.entries) - 1; i >= 0 {
+		e := &s.entries[i]
+		if left := s.store.room(e) - e.n; left > 0 && e.sealed == nil {
+			return left
+		}
+	}
+	if s.n == 0 && s.store.policy.Sink > 0 {
+		return s.store.policy.Sink
+	}
+	return PageTokens
+}
+
+// Extend implements Sequence.
 func (s *sequence) Extend(n int) {
 	p := s.store
-	if n > 0 && s.n%PageTokens != 0 {
-		// The last page is written again: it must be ours alone.
-		last := len(s.pages) - 1
-		if g := s.pages[last]; g.owners.Load() > 1 {
-			c := p.take()
-			copy(c.half, g.half)
-			copy(c.single, g.single)
-			p.drop(g)
-			s.pages[last] = c
-		}
+	s.fresh = n
+	if n <= 0 {
+		return
 	}
 	s.n += n
-	s.fresh = n
-	for len(s.pages)*PageTokens < s.n {
-		s.pages = append(s.pages, p.take())
+	for n > 0 {
+		last := len(s.entries) - 1
+		if last < 0 || s.entries[last].sealed != nil || s.entries[last].n == p.room(&s.entries[last]) {
+			if last >= 0 {
+				s.turn()
+			}
+			s.entries = append(s.entries, entry{start: s.n - n})
+			last = len(s.entries) - 1
+		}
+		e := &s.entries[last]
+		k := min(n, p.room(e)-e.n)
+		s.grow(e, k)
+		n -= k
 	}
 }
 
-func (s *sequence) Put(layer int, k, v []float32) {
+// grow makes room for k more positions of an entry, which has it.
+func (s *sequence) grow(e *entry, k int) {
 	p := s.store
-	dim, heads := p.shape.Dim, p.shape.Heads
-	if len(k) != s.fresh*heads*dim || len(v) != len(k) {
-		panic(fmt.Sprintf("kvcache: Put of %d keys and %d values for %d positions of %d numbers", len(k), len(v), s.fresh, heads*dim))
+	if e.n == 0 && k == PageTokens {
+		e.slabs[0], e.n = p.slabs.take(PageTokens), PageTokens
+		return
 	}
-	for i := range s.fresh {
-		at := s.n - s.fresh + i
-		g, slot := s.pages[at/PageTokens], at%PageTokens
-		for h := range heads {
-			ko, vo := p.offsets(layer, h)
-			key, value := k[(i*heads+h)*dim:][:dim], v[(i*heads+h)*dim:][:dim]
-			vo += slot * p.wide
-			if p.single {
-				dst := g.single[ko+slot:]
-				for c, x := range key {
-					dst[c*PageTokens] = x
-				}
-				copy(g.single[vo:vo+dim], value)
-				continue
+	if e.slabs[0] != nil && e.slabs[0].tokens == PageTokens {
+		// A page that was cut by Truncate: its slab is written again.
+		s.own(e, 0)
+	} else if i := e.n / tailTokens; e.n%tailTokens != 0 {
+		s.own(e, i)
+	}
+	e.n += k
+	if e.slabs[0] != nil && e.slabs[0].tokens == PageTokens {
+		return
+	}
+	for i := e.blocks(); i*tailTokens < e.n; i++ {
+		e.slabs[i] = p.slabs.take(tailTokens)
+	}
+}
+
+// own makes slab i of an entry ours alone, for writing.
+func (s *sequence) own(e *entry, i int) {
+	p := s.store
+	g := e.slabs[i]
+	if g.owners.Load() > 1 {
+		c := p.slabs.take(g.tokens)
+		copy(c.half, g.half)
+		copy(c.single, g.single)
+		p.slabs.drop(g, p.releaseSealed)
+		e.slabs[i] = c
+		return
+	}
+	if g.form != nil {
+		p.releaseSealed(g.form)
+		g.form = nil
+	}
+}
+
+// turn is called when a page is full and the next begins: blocks that are ours
+// alone become one slab, and pages that left the window are sealed.
+func (s *sequence) turn() {
+	p := s.store
+	last := &s.entries[len(s.entries)-1]
+	if last.n == PageTokens && last.blocks() == pageBlocks {
+		alone := true
+		for _, g := range last.slabs {
+			alone = alone && g.owners.Load() == 1
+		}
+		if alone {
+			page := p.slabs.take(PageTokens)
+			p.slabs.join(page, last.slabs[:])
+			for i, g := range last.slabs {
+				p.slabs.drop(g, p.releaseSealed)
+				last.slabs[i] = nil
 			}
-			cpu.ToHalf(s.row, key)
-			dst := g.half[ko+slot : ko+p.kSize]
-			for c, x := range s.row {
-				dst[c*PageTokens] = x
-			}
-			cpu.ToHalf(g.half[vo:vo+dim], value)
+			last.slabs[0] = page
+		}
+	}
+	if p.policy.exact() {
+		return
+	}
+	old := len(s.entries) - p.policy.windowPages()
+	for i := range s.entries[:max(0, old)] {
+		e := &s.entries[i]
+		switch {
+		case e.start == 0 && p.policy.Sink > 0: // the sink stays
+		case e.sealed == nil && e.n == PageTokens && s.ripe(e):
+			s.sealEntry(e)
+		case e.sealed != nil && !e.sealed.demoted && p.policy.Demote > 0 && s.n-e.start-e.n >= p.policy.Demote:
+			g := p.demote(e.sealed)
+			p.releaseSealed(e.sealed)
+			e.sealed = g
 		}
 	}
 }
 
+// ripe says whether a page belongs to all branches of the request: those of
+// one branch stay exact, because they are short and the branches are many.
+func (s *sequence) ripe(e *entry) bool {
+	live := s.family.live.Load()
+	if live == 1 {
+		return true
+	}
+	for _, g := range e.slabs[:e.blocks()] {
+		if g.owners.Load()-g.held.Load() < live {
+			return false
+		}
+	}
+	return true
+}
+
+// sealEntry replaces the slabs of a full page by its sealed form.
+func (s *sequence) sealEntry(e *entry) {
+	p := s.store
+	last := e.slabs[e.blocks()-1]
+	p.mu.Lock()
+	form := last.form
+	p.mu.Unlock()
+	if form == nil {
+		var err error
+		form, err = p.seal(e.start, e.n, func(layer, head int, k, v []float32, stride int) {
+			p.readExact(e, layer, head, k, v, stride)
+		}, nil)
+		p.mu.Lock()
+		switch {
+		case err != nil:
+			p.sealErr = err
+		case last.form != nil: // another branch was faster
+			defer p.releaseSealed(form)
+			form = last.form
+		default:
+			last.form = form
+		}
+		p.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+	form.owners.Add(1)
+	s.dropSlabs(e)
+	e.sealed = form
+}
+
+// readExact copies one head of an exact entry: k and v [n][stride].
+func (p *Paged) readExact(e *entry, layer, head int, k, v []float32, stride int) {
+	for i, g := range e.slabs[:e.blocks()] {
+		from := i * tailTokens
+		n := min(g.tokens, e.n-from)
+		var ks, vs []float32
+		if k != nil {
+			ks = k[from*stride:]
+		}
+		if v != nil {
+			vs = v[from*stride:]
+		}
+		p.slabs.read(g, layer, head, n, ks, vs, stride)
+	}
+}
+
+// readEntry copies what an entry holds of one head; the mask says which
+// positions.
+func (p *Paged) readEntry(e *entry, layer, head int, k, v []float32, stride int) uint64 {
+	if e.sealed != nil {
+		return p.readSealed(e.sealed, layer, head, e.start, k, v, stride) & all(e.n)
+	}
+	p.readExact(e, layer, head, k, v, stride)
+	return all(e.n)
+}
+
+func (s *sequence) dropSlabs(e *entry) {
+	for i, g := range e.slabs {
+		if g != nil {
+			s.store.slabs.drop(g, s.store.releaseSealed)
+			e.slabs[i] = nil
+		}
+	}
+}
+
+// Put implements Sequence.
+func (s *sequence) Put(layer int, k, v []float32) {
+	p := s.store
+	wide := p.shape.Heads * p.shape.Dim
+	if len(k) != s.fresh*wide || len(v) != len(k) {
+		panic(fmt.Sprintf("kvcache: Put of %d keys and %d values for %d positions of %d numbers", len(k), len(v), s.fresh, wide))
+	}
+	at := s.n - s.fresh
+	i := len(s.entries) - 1
+	for i > 0 && s.entries[i].start > at {
+		i--
+	}
+	for ; i < len(s.entries) && len(k) > 0; i++ {
+		e := &s.entries[i]
+		for ; at < e.start+e.n; at++ {
+			slot := at - e.start
+			g := e.slabs[0]
+			if g.tokens != PageTokens {
+				g, slot = e.slabs[slot/tailTokens], slot%tailTokens
+			}
+			p.slabs.put(g, layer, slot, k[:wide], v[:wide], s.row)
+			k, v = k[wide:], v[wide:]
+		}
+	}
+}
+
+// Fork implements Sequence.
 func (s *sequence) Fork() Sequence {
 	f := s.store.blank()
-	f.pages = append(f.pages[:0], s.pages...)
-	f.n, f.fresh = s.n, 0
-	for _, g := range f.pages {
-		g.owners.Add(1)
+	f.family = s.family
+	f.family.live.Add(1)
+	f.entries = append(f.entries[:0], s.entries...)
+	f.n = s.n
+	for i := range f.entries {
+		f.entries[i].retain()
 	}
+	f.probes.copyFrom(s.probes)
+	f.picks.copyFrom(s.picks)
 	return f
 }
 
+func (e *entry) retain() {
+	for _, g := range e.slabs {
+		if g == nil {
+			break
+		}
+		g.owners.Add(1)
+	}
+	if e.sealed != nil {
+		e.sealed.owners.Add(1)
+	}
+}
+
+func (s *sequence) release(e *entry) {
+	s.dropSlabs(e)
+	if e.sealed != nil {
+		s.store.releaseSealed(e.sealed)
+		e.sealed = nil
+	}
+}
+
+// Truncate implements Sequence.
 func (s *sequence) Truncate(n int) {
 	if n < 0 || n > s.n {
 		panic(fmt.Sprintf("kvcache: Truncate to %d of %d positions", n, s.n))
 	}
-	keep := (n + PageTokens - 1) / PageTokens
-	for _, g := range s.pages[keep:] {
-		s.store.drop(g)
+	keep := len(s.entries)
+	for keep > 0 && s.entries[keep-1].start >= n {
+		keep--
+		s.release(&s.entries[keep])
 	}
-	clear(s.pages[keep:])
-	s.pages = s.pages[:keep]
+	s.entries = s.entries[:keep]
+	if keep > 0 {
+		e := &s.entries[keep-1]
+		e.n = n - e.start
+		if e.sealed == nil && e.slabs[0].tokens != PageTokens {
+			for i := e.blocks() - 1; i*tailTokens >= e.n; i-- {
+				s.store.slabs.drop(e.slabs[i], s.store.releaseSealed)
+				e.slabs[i] = nil
+			}
+		}
+	}
 	s.n, s.fresh = n, 0
 }
 
+// Release implements Sequence.
 func (s *sequence) Release() {
 	s.Truncate(0)
+	s.family.live.Add(-1)
+	s.family = nil
 	p := s.store
 	p.mu.Lock()
 	p.idle = append(p.idle, s)
 	p.mu.Unlock()
 }
 
+// Bytes implements Sequence.
 func (s *sequence) Bytes() (exclusive, shared int64) {
-	for _, g := range s.pages {
-		if g.owners.Load() > 1 {
-			shared += s.store.pageBytes()
-		} else {
-			exclusive += s.store.pageBytes()
+	for i := range s.entries {
+		e := &s.entries[i]
+		for _, g := range e.slabs[:e.blocks()] {
+			if b := s.store.slabs.bytes(g.tokens); g.owners.Load() > 1 {
+				shared += b
+			} else {
+				exclusive += b
+			}
+		}
+		if g := e.sealed; g != nil {
+			if b := g.size.Total(); g.owners.Load() > 1 {
+				shared += b
+			} else {
+				exclusive += b
+			}
 		}
 	}
 	return exclusive, shared
+}
+
+// Usage returns where the memory of a sequence goes, shared pages included.
+func (s *sequence) Usage() Bytes {
+	var b Bytes
+	for i := range s.entries {
+		e := &s.entries[i]
+		for _, g := range e.slabs[:e.blocks()] {
+			b.Exact += s.store.slabs.bytes(g.tokens)
+		}
+		if e.sealed != nil {
+			b.add(e.sealed.size)
+		}
+	}
+	return b
 }
