@@ -107,7 +107,7 @@ func (m *Model) Prefill(ctx context.Context, b *Branch, ids []int32) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		n := min(chunk, len(ids))
+		n := b.chunk(len(ids))
 		m.read(r, b, ids[:n])
 		last := r.x[(n-1)*m.Config.Dim : n*m.Config.Dim]
 		b.hidden, b.known = append(b.hidden[:0], last...), false
@@ -115,6 +115,28 @@ func (m *Model) Prefill(ctx context.Context, b *Branch, ids []int32) error {
 	}
 	return nil
 }
+
+// chunk returns how many of left tokens to read together. A cache that
+// compresses pages as they age wants chunks that end where its pages do, so
+// that what a token sees does not depend on how the text was cut.
+func (b *Branch) chunk(left int) int {
+	n := min(chunk, left)
+	if c, ok := b.seq.(kvcache.Compressed); ok {
+		n = min(n, c.Room())
+	}
+	return n
+}
+
+// EndPrompt tells the cache that the prompt is complete: policies that keep
+// important positions choose them now.
+func (b *Branch) EndPrompt() {
+	if c, ok := b.seq.(kvcache.Compressed); ok {
+		c.EndPrompt()
+	}
+}
+
+// Sequence returns the branch's part of the cache, for measurements.
+func (b *Branch) Sequence() kvcache.Sequence { return b.seq }
 
 // read runs one chunk of one branch; the final states are in r.x.
 func (m *Model) read(r *run, b *Branch, ids []int32) {

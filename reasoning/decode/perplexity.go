@@ -51,11 +51,11 @@ func (m *Model) nll(ctx context.Context, ids []int32) (float64, error) {
 	defer m.runs.Put(r)
 	d := m.Config.Dim
 	var sum float64
-	for from := 0; from < len(ids); from += chunk {
+	for from, n := 0, 0; from < len(ids); from += n {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
-		n := min(chunk, len(ids)-from)
+		n = b.chunk(len(ids) - from)
 		m.read(r, b, ids[from:from+n])
 		k := min(n, len(ids)-1-from) // the last token predicts nothing here
 		states := r.x[:k*d]
@@ -80,11 +80,11 @@ func (m *Model) Logits(ctx context.Context, ids []int32) ([]float32, error) {
 	defer m.runs.Put(r)
 	v := m.Config.Vocab
 	out := make([]float32, len(ids)*v)
-	for from := 0; from < len(ids); from += chunk {
+	for from, n := 0, 0; from < len(ids); from += n {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		n := min(chunk, len(ids)-from)
+		n = b.chunk(len(ids) - from)
 		m.read(r, b, ids[from:from+n])
 		m.decoder.Logits(r.x[:n*m.Config.Dim], n, out[from*v:(from+n)*v])
 	}

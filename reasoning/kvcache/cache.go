@@ -31,15 +31,8 @@ type Sequence interface {
 	Extend(n int)
 	Put(layer int, k, v []float32)
 
-	// Room returns how many positions may be added at once so that each of
-	// them sees the same sealed pages as if it had come alone.
-	Room() int
-
 	// used by the scheduler
 
-	// EndPrompt says that what was put is a prompt and the answer follows: the
-	// point at which policies of importance choose what to keep.
-	EndPrompt()
 	// Len returns the number of positions.
 	Len() int
 	// Fork returns a sequence with the same contents; from here on each is
@@ -51,6 +44,18 @@ type Sequence interface {
 	Release()
 	// Bytes counts the pages of this sequence alone, and those it shares.
 	Bytes() (exclusive, shared int64)
+}
+
+// Compressed is implemented by sequences of stores that may compress.
+type Compressed interface {
+	// Room returns how many positions may be added at once so that each of
+	// them sees the same sealed pages as if it had come alone.
+	Room() int
+	// EndPrompt says that what was put is a prompt and the answer follows: the
+	// point at which policies of importance choose what to keep.
+	EndPrompt()
+	// Usage returns where the memory goes, shared pages included.
+	Usage() Bytes
 }
 
 // Rows are query rows of one sequence: row i sees positions 0 to

@@ -134,7 +134,7 @@ func (r *probes) inOrder(layer, limit int) (q []float32, position []int) {
 	return q, position
 }
 
-// EndPrompt implements Sequence: it judges the old positions and keeps what the
+// EndPrompt implements Compressed: it judges the old positions and keeps what the
 // policy's budget allows. Pages that are shared stay as they are for their
 // other owners.
 func (s *sequence) EndPrompt() {

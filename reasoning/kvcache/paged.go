@@ -38,8 +38,9 @@ type counters struct {
 }
 
 var (
-	_ Store    = (*Paged)(nil)
-	_ Sequence = (*sequence)(nil)
+	_ Store      = (*Paged)(nil)
+	_ Sequence   = (*sequence)(nil)
+	_ Compressed = (*sequence)(nil)
 )
 
 // New returns an empty store.
@@ -174,7 +175,7 @@ func (p *Paged) blank() *sequence {
 // Len implements Sequence.
 func (s *sequence) Len() int { return s.n }
 
-// Room implements Sequence.
+// Room implements Compressed.
 func (s *sequence) Room() int {
 	if s.store.policy.exact() {
 		return 1 << 30
@@ -493,7 +494,7 @@ func (s *sequence) Bytes() (exclusive, shared int64) {
 	return exclusive, shared
 }
 
-// Usage returns where the memory of a sequence goes, shared pages included.
+// Usage implements Compressed.
 func (s *sequence) Usage() Bytes {
 	var b Bytes
 	for i := range s.entries {

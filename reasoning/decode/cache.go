@@ -1,0 +1,86 @@
+package decode
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/quaestor-kg/quaestor/reasoning/kvcache"
+	"github.com/quaestor-kg/quaestor/reasoning/tensor/cpu"
+)
+
+// MakeCache makes the store of a model's keys and values.
+type MakeCache func(shape kvcache.Shape, pool *cpu.Pool) (kvcache.Store, error)
+
+// Shape is what the model asks of a cache.
+func (m *Model) Shape() kvcache.Shape {
+	c := &m.Config
+	return kvcache.Shape{Layers: c.Layers, QueryHeads: c.Heads, Heads: c.KVHeads, Dim: c.HeadDim}
+}
+
+// WithCache returns the same open model with another cache in main memory. It
+// must not be closed by itself: closing m closes both.
+func (m *Model) WithCache(make MakeCache) (*Model, error) {
+	store, err := make(m.Shape(), m.pool)
+	if err != nil {
+		return nil, err
+	}
+	n := &Model{Config: m.Config, Tokenizer: m.Tokenizer, spec: m.spec, file: m.file, pool: m.pool, backend: m.backend, decoder: m.decoder, store: store}
+	n.runs.New = func() any { return &run{} }
+	return n, nil
+}
+
+// Store returns the model's cache.
+func (m *Model) Store() kvcache.Store { return m.store }
+
+// Turn rotates one head's vector to a position, or back to none.
+func (m *Model) Turn(x []float32, position int, back bool) {
+	r := &m.spec.Rope
+	half := len(r.Freq)
+	for i, f := range r.Freq {
+		sin, cos := math.Sincos(float64(float32(position) * f))
+		if back {
+			sin = -sin
+		}
+		a, b := 2*i, 2*i+1
+		if r.Halves {
+			a, b = i, i+half
+		}
+		s, c := float32(sin), float32(cos)
+		x[a], x[b] = x[a]*c-x[b]*s, x[b]*c+x[a]*s
+	}
+}
+
+// Read reads the next tokens of a text and calls each for the final states of
+// every chunk, states [n][Dim]; LogitsOf turns them into predictions. It is
+// for measurements that look at every position.
+func (m *Model) Read(ctx context.Context, b *Branch, ids []int32, each func(from int, states []float32) error) error {
+	if err := m.fits(b.Len(), ids); err != nil {
+		return err
+	}
+	r := m.runs.Get().(*run)
+	defer m.runs.Put(r)
+	d := m.Config.Dim
+	for from, n := 0, 0; from < len(ids); from += n {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n = b.chunk(len(ids) - from)
+		m.read(r, b, ids[from:from+n])
+		b.hidden, b.known = append(b.hidden[:0], r.x[(n-1)*d:n*d]...), false
+		if err := each(from, r.x[:n*d]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// LogitsOf sets logits [n][Vocab] to the predictions of n final states.
+func (m *Model) LogitsOf(states, logits []float32) error {
+	n := len(states) / m.Config.Dim
+	if len(logits) != n*m.Config.Vocab {
+		return fmt.Errorf("%d logits for %d states of a vocabulary of %d", len(logits), n, m.Config.Vocab)
+	}
+	m.decoder.Logits(states, n, logits)
+	return nil
+}
