@@ -74,22 +74,26 @@ func fromFile(f *weights.File, o Options) (_ *Model, err error) {
 	if m.Config, err = readConfig(f); err != nil {
 		return nil, err
 	}
-	if m.spec, err = readWeights(f, &m.Config); err != nil {
-		return nil, err
+	if o.Context > 0 {
+		m.Config.Context = o.Context
 	}
 	if m.Tokenizer, err = token.FromFile(f); err != nil {
 		if !o.NoTokens {
 			return nil, err
 		}
 		m.Tokenizer, err = nil, nil
-	} else if m.Tokenizer.Size() > m.Config.Vocab {
-		return nil, fmt.Errorf("%s: the tokenizer has %d tokens, but token_embd.weight only %d rows: %w", f.Name, m.Tokenizer.Size(), m.Config.Vocab, weights.ErrFormat)
+	}
+	if m.spec, err = readWeights(f, &m.Config); err != nil {
+		return nil, err
+	}
+	if t := m.Tokenizer; t != nil {
+		if t.Size() > m.Config.Vocab {
+			return nil, fmt.Errorf("%s: the tokenizer has %d tokens, but token_embd.weight only %d rows; use the tokenizer that belongs to the model: %w", f.Name, t.Size(), m.Config.Vocab, weights.ErrFormat)
+		}
+		m.Config.Vocab = t.Size()
+		m.spec.Trim(t.Size())
 	}
 	c := &m.Config
-	if o.Context > 0 {
-		c.Context = o.Context
-	}
-	m.spec.Rope.Freq = c.Frequencies()
 	m.pool = cpu.NewPool(o.Threads)
 	if o.Backend == "" || o.Backend == "cpu" {
 		m.backend = host.New(m.pool)

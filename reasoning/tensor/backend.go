@@ -79,6 +79,21 @@ type Llama struct {
 	Output    *Matrix   // [Vocab][Dim]; the embedding itself when they are tied
 }
 
+// Trim cuts the vocabulary to n tokens. Files pad it to a round number of rows,
+// which no text belongs to and which must have no part in any probability.
+func (m *Llama) Trim(n int) {
+	cut := func(w *Matrix) *Matrix {
+		return &Matrix{Type: w.Type, Rows: n, Cols: w.Cols, Data: w.Data[:n*w.Type.RowBytes(w.Cols)]}
+	}
+	tied := m.Output == m.Embedding
+	m.Vocab, m.Embedding = n, cut(m.Embedding)
+	if tied {
+		m.Output = m.Embedding
+	} else {
+		m.Output = cut(m.Output)
+	}
+}
+
 // Rotation turns positions into angles: pair i of a head's dimensions is turned
 // by position times Freq[i].
 type Rotation struct {
