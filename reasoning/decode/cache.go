@@ -84,3 +84,23 @@ func (m *Model) LogitsOf(states, logits []float32) error {
 	m.decoder.Logits(states, n, logits)
 	return nil
 }
+
+// OutputNorms returns the norms of the columns of a layer's output matrix,
+// [Heads][HeadDim]: how much an error in each channel of the attention's result
+// counts.
+func (m *Model) OutputNorms(layer int) []float32 {
+	w := m.spec.Layers[layer].O.W
+	sq := make([]float64, w.Cols)
+	row := make([]float32, w.Cols)
+	for r := range w.Rows {
+		cpu.Expand(w.Type, row, w.Row(r))
+		for c, x := range row {
+			sq[c] += float64(x) * float64(x)
+		}
+	}
+	out := make([]float32, len(sq))
+	for c, x := range sq {
+		out[c] = float32(math.Sqrt(x))
+	}
+	return out
+}

@@ -22,6 +22,11 @@ type Options struct {
 	// Backend names the hardware: "" or "cpu", or one that is registered with
 	// package tensor.
 	Backend string
+	// Adapters are LoRA adapters that change the model, in order; see lora.go.
+	// Merge adds them to the matrices, which are then kept in 32 bits, instead
+	// of computing them beside.
+	Adapters []string
+	Merge    bool
 }
 
 // Model is an open decoder. It may be used by several goroutines, each with
@@ -42,7 +47,8 @@ type Model struct {
 // CacheMaker is implemented by backends that keep the cache themselves.
 type CacheMaker interface {
 	// NewStore returns a store whose rows the backend's decoders recognise when
-	// a pass comes with a *CacheAttention over it.
+	// a pass comes with a *CacheAttention over it. An error that wraps
+	// errors.ErrUnsupported asks for a cache in main memory instead.
 	NewStore(shape kvcache.Shape, single bool) (kvcache.Store, error)
 }
 
@@ -86,6 +92,11 @@ func fromFile(f *weights.File, o Options) (_ *Model, err error) {
 	if m.spec, err = readWeights(f, &m.Config); err != nil {
 		return nil, err
 	}
+	for _, path := range o.Adapters {
+		if err = adapt(m.spec, path, o.Merge); err != nil {
+			return nil, err
+		}
+	}
 	if t := m.Tokenizer; t != nil {
 		if t.Size() > m.Config.Vocab {
 			return nil, fmt.Errorf("%s: the tokenizer has %d tokens, but token_embd.weight only %d rows; use the tokenizer that belongs to the model: %w", f.Name, t.Size(), m.Config.Vocab, weights.ErrFormat)
@@ -94,6 +105,11 @@ func fromFile(f *weights.File, o Options) (_ *Model, err error) {
 		m.spec.Trim(t.Size())
 	}
 	c := &m.Config
+	for _, w := range c.Windows {
+		if w > 0 && w < c.Context {
+			return nil, fmt.Errorf("%s: the model sees %d positions, fewer than its context of %d: open it with a context of %d: %w", f.Name, w, c.Context, w, ErrUnsupported)
+		}
+	}
 	m.pool = cpu.NewPool(o.Threads)
 	if o.Backend == "" || o.Backend == "cpu" {
 		m.backend = host.New(m.pool)
@@ -103,11 +119,15 @@ func fromFile(f *weights.File, o Options) (_ *Model, err error) {
 	if m.decoder, err = m.backend.Decoder(m.spec); err != nil {
 		return nil, err
 	}
+	f.Idle() // the weights that were packed are not read from the file again
 	shape := kvcache.Shape{Layers: c.Layers, QueryHeads: c.Heads, Heads: c.KVHeads, Dim: c.HeadDim}
-	if b, ok := m.backend.(CacheMaker); !ok {
+	if b, ok := m.backend.(CacheMaker); ok {
+		if m.store, err = b.NewStore(shape, o.SingleKV); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+			return nil, err
+		}
+	}
+	if m.store == nil {
 		m.store = kvcache.NewPaged(shape, o.SingleKV, m.pool)
-	} else if m.store, err = b.NewStore(shape, o.SingleKV); err != nil {
-		return nil, err
 	}
 	m.runs.New = func() any { return &run{} }
 	return m, nil
@@ -172,6 +192,10 @@ type CacheAttention struct {
 	Store kvcache.Store
 	Rows  []kvcache.Rows // what each row of the pass sees; N are its numbers of rows
 }
+
+// Cached returns the store and the rows: a backend with a cache of its own finds
+// it by this method.
+func (a *CacheAttention) Cached() (kvcache.Store, []kvcache.Rows) { return a.Store, a.Rows }
 
 // Attend implements tensor.Attention.
 func (a *CacheAttention) Attend(layer int, q, k, v, out []float32) {

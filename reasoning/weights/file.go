@@ -20,12 +20,15 @@ type File struct {
 	Meta Metadata
 	// Config is config.json of a safetensors folder; nil for GGUF.
 	Config []byte
-	// Tokenizer is tokenizer.json of a safetensors folder, if there is one.
-	Tokenizer []byte
+	// Tokenizer, TokenizerConfig and Generation are tokenizer.json,
+	// tokenizer_config.json and generation_config.json of a safetensors folder,
+	// where there are such.
+	Tokenizer, TokenizerConfig, Generation []byte
 
 	tensors map[string]*tensor.Matrix
 	shapes  map[string][]int
 	close   []func() error
+	maps    [][]byte // what is mapped
 }
 
 // ErrFormat is wrapped by every error about the contents of a model file.
@@ -68,7 +71,7 @@ func Open(path string) (*File, error) {
 			unmap()
 			return nil, err
 		}
-		f.close = append(f.close, unmap)
+		f.close, f.maps = append(f.close, unmap), append(f.maps, data)
 		return f, nil
 	}
 	return openFolder(path, "")
@@ -101,6 +104,28 @@ func FromFS(name string, fsys fs.FS) (*File, error) {
 	})
 }
 
+// OpenTensors opens one safetensors file that no settings belong to.
+func OpenTensors(path string) (*File, error) {
+	data, unmap, err := mapFile(path)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{Name: path, Meta: Metadata{}, tensors: map[string]*tensor.Matrix{}, shapes: map[string][]int{}, close: []func() error{unmap}, maps: [][]byte{data}}
+	if err := f.safetensors(path, data); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// Idle tells the system that the file will not be read much from now on: its
+// pages leave the process's memory and come back when they are touched.
+func (f *File) Idle() {
+	for _, b := range f.maps {
+		idle(b)
+	}
+}
+
 func openFolder(dir, only string) (*File, error) {
 	return readFolder(dir, only, func(file string) ([]byte, func() error, error) {
 		return mapFile(filepath.Join(dir, file))
@@ -113,7 +138,7 @@ func (f *File) Close() error {
 	for _, c := range f.close {
 		errs = append(errs, c())
 	}
-	f.close, f.tensors = nil, nil
+	f.close, f.maps, f.tensors = nil, nil, nil
 	return errors.Join(errs...)
 }
 

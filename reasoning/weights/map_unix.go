@@ -31,3 +31,10 @@ func mapFile(path string) ([]byte, func() error, error) {
 	}
 	return b, func() error { return syscall.Munmap(b) }, nil
 }
+
+// idle lets the pages of a mapping go.
+func idle(b []byte) {
+	if len(b) > 0 {
+		syscall.Madvise(b, syscall.MADV_DONTNEED) // a hint: it may fail
+	}
+}

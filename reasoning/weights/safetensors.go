@@ -37,7 +37,7 @@ func readFolder(name, only string, read func(file string) ([]byte, func() error,
 	load := func(file string) ([]byte, error) {
 		b, closer, err := read(file)
 		if closer != nil {
-			f.close = append(f.close, closer)
+			f.close, f.maps = append(f.close, closer), append(f.maps, b)
 		}
 		return b, err
 	}
@@ -51,8 +51,10 @@ func readFolder(name, only string, read func(file string) ([]byte, func() error,
 		}
 		return nil, err
 	}
-	if f.Tokenizer, err = small("tokenizer.json"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+	for file, to := range map[string]*[]byte{"tokenizer.json": &f.Tokenizer, "tokenizer_config.json": &f.TokenizerConfig, "generation_config.json": &f.Generation} {
+		if *to, err = small(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
 	}
 	files := []string{"model.safetensors"}
 	var index struct {
