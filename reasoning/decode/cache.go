@@ -2,10 +2,14 @@ package decode
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"math"
 
 	"github.com/quaestor-kg/quaestor/reasoning/kvcache"
+	"github.com/quaestor-kg/quaestor/reasoning/tensor"
 	"github.com/quaestor-kg/quaestor/reasoning/tensor/cpu"
 )
 
@@ -103,4 +107,20 @@ func (m *Model) OutputNorms(layer int) []float32 {
 		out[c] = float32(math.Sqrt(x))
 	}
 	return out
+}
+
+// Fingerprint tells models apart: a hash of the shape, the norms and some rows
+// of every layer.
+func (m *Model) Fingerprint() string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%+v", m.Config)
+	binary.Write(h, binary.LittleEndian, m.spec.Norm)
+	for _, y := range m.spec.Layers {
+		binary.Write(h, binary.LittleEndian, y.AttnNorm)
+		for _, w := range []*tensor.Matrix{y.Q.W, y.K.W, y.V.W, y.O.W, y.Gate.W, y.Up.W, y.Down.W} {
+			h.Write(w.Row(0))
+			h.Write(w.Row(w.Rows / 2))
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
 }

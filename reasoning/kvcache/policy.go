@@ -12,6 +12,7 @@ type Policy struct {
 	// ID names the policy and everything it was calibrated with; it is part of
 	// the key of cached prefixes and of saved sequences.
 	ID     string
+	Model  string // which weights; part of these keys too
 	Single bool // exact numbers have 32 bits
 
 	Sink   int // positions at the start that stay exact, at most 16

@@ -128,8 +128,14 @@ func (s *Scalar) spec() string {
 // String implements Codec.
 func (s *Scalar) String() string { return s.name }
 
-// Bits returns the bits of one code.
-func (s *Scalar) Bits() int { return s.bits }
+// WithBits returns the same format with another number of bits. Fitted tables
+// have only one.
+func (s *Scalar) WithBits(bits int) (*Scalar, error) {
+	if s.kind == Table || s.kind == Fixed {
+		return nil, fmt.Errorf("%s: a fitted table has its own number of bits", s.name)
+	}
+	return NewScalar(Format{Kind: s.kind, Bits: bits, Group: s.group, Channel: s.channel, Clip: s.clip}, s.side)
+}
 
 // groups returns how a page falls into groups: vectors of length numbers, each
 // cut into groups of size.
