@@ -1,0 +1,72 @@
+package kernel
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// Padding of matrices. Rows are a multiple of rowStep so that every tile of
+// the kernels is whole, columns a multiple of colStep so that every row starts
+// on a cache line; what is added is zero.
+const (
+	rowStep = 12
+	colStep = 16
+)
+
+// Rows is a matrix of n rows of k numbers, padded and aligned for the kernels.
+type Rows struct {
+	N, K   int
+	Stride int       // distance between rows, a multiple of 16
+	Data   []float32 // [N rounded up to 12][Stride]
+}
+
+// NewRows returns a zero matrix.
+func NewRows(n, k int) Rows {
+	stride := roundUp(k, colStep)
+	return Rows{n, k, stride, aligned(roundUp(n, rowStep) * stride)}
+}
+
+// Row returns row i, without its padding.
+func (m Rows) Row(i int) []float32 {
+	return m.Data[i*m.Stride : i*m.Stride+m.K : i*m.Stride+m.K]
+}
+
+// aligned returns n zeros that start at a cache line.
+func aligned(n int) []float32 {
+	const line = 64
+	b := make([]float32, n+line/4)
+	skip := 0
+	if rest := int(uintptr(unsafe.Pointer(&b[0])) % line); rest != 0 {
+		skip = (line - rest) / 4
+	}
+	return b[skip : skip+n : skip+n]
+}
+
+func roundUp(x, to int) int { return (x + to - 1) / to * to }
+
+// Multiply writes the inner product of q [K] with every row into out [N].
+func (m Rows) Multiply(q, out []float32) {
+	if len(q) < m.K || len(out) < m.N {
+		panic(fmt.Sprintf("kernel: query of %d and result of %d for %d rows of %d", len(q), len(out), m.N, m.K))
+	}
+	for i := range m.N {
+		out[i] = Dot(q[:m.K], m.Row(i))
+	}
+}
+
+// Dot is the inner product of two vectors of one length.
+func Dot(a, b []float32) float32 {
+	var s0, s1, s2, s3 float32
+	b = b[:len(a)]
+	i := 0
+	for ; i+4 <= len(a); i += 4 {
+		s0 += a[i] * b[i]
+		s1 += a[i+1] * b[i+1]
+		s2 += a[i+2] * b[i+2]
+		s3 += a[i+3] * b[i+3]
+	}
+	for ; i < len(a); i++ {
+		s0 += a[i] * b[i]
+	}
+	return s0 + s1 + (s2 + s3)
+}
