@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
-	"strconv"
 	"sync"
 
 	"github.com/quaestor-kg/quaestor/kg"
@@ -24,13 +23,11 @@ func (s Set) Contains(n Node) bool {
 // Result is what a pipeline evaluates to. Which fields count depends on Kind.
 type Result struct {
 	Kind   EndKind
-	Nodes  Set     // List: the answers; else the last set
-	Number float64 // Count, Sum, Avg
-	Bool   bool    // Ask
+	Nodes  Set      // List: the answers; else the last set
+	Number float64  // Count, Sum, Avg, Diff
+	Bool   bool     // Ask
+	Rows   [][]Cell // Show, Group, Calc: distinct, ascending
 }
-
-// Empty reports whether a list has no member. Other ends always say something.
-func (r Result) Empty() bool { return r.Kind == List && len(r.Nodes) == 0 }
 
 // UnknownError: a pipeline names something that the graph does not have.
 type UnknownError struct {
@@ -107,8 +104,23 @@ func (g *Graph) RDOf(s Step) (RD, error) {
 func (g *Graph) StepOf(rd RD) Step { return Step{Inverse: rd&1 == 1, Rel: g.rels[rd/2].Name} }
 
 // Follow returns the walk after one edge.
-func (g *Graph) Follow(w Walk, rd RD) Walk {
-	out := Walk{Set: g.Image(w.Set, rd), Anchors: w.Anchors, named: w.named, Edges: w.Edges + 1}
+func (g *Graph) Follow(w Walk, rd RD) Walk { return g.follow(w, rd, g.Image(w.Set, rd)) }
+
+// FollowAll returns the walk after one edge or several of the same kind.
+func (g *Graph) FollowAll(w Walk, rd RD) Walk { return g.follow(w, rd, g.closure(w.Set, rd)) }
+
+// closure returns what one or more edges of a kind lead to.
+func (g *Graph) closure(s Set, rd RD) Set {
+	all := g.Image(s, rd)
+	for fresh := all; len(fresh) > 0; {
+		fresh = Minus(g.Image(fresh, rd), all)
+		all = union(all, fresh)
+	}
+	return all
+}
+
+func (g *Graph) follow(w Walk, rd RD, image Set) Walk {
+	out := Walk{Set: image, Anchors: w.Anchors, named: w.named, Edges: w.Edges + 1}
 	if !w.named {
 		return out
 	}
@@ -133,6 +145,12 @@ func (g *Graph) Then(w Walk, op Op) (Walk, error) {
 			return w, err
 		}
 		return g.Follow(w, rd), nil
+	case Reach:
+		rd, err := g.RDOf(op.Step)
+		if err != nil {
+			return w, err
+		}
+		return g.FollowAll(w, rd), nil
 	case Type:
 		c, ok := g.Class(op.Class)
 		if !ok {
@@ -154,13 +172,47 @@ func (g *Graph) Then(w Walk, op Op) (Walk, error) {
 		if !ok {
 			return w, &UnknownError{"relation", op.Rel}
 		}
-		w.Set = g.Extreme(w.Set, r, op.Kind == Max)
+		w.Set = g.Ranked(w.Set, r, op.Kind == Max, op.N, op.Nth)
 	case Where:
 		r, ok := g.relIdx[op.Rel]
 		if !ok {
 			return w, &UnknownError{"relation", op.Rel}
 		}
-		w.Set = g.Filter(w.Set, r, op.Cmp, op.Number)
+		if op.To == nil {
+			w.Set = g.Filter(w.Set, r, op.Cmp, op.Number)
+			break
+		}
+		to, err := g.named(*op.To)
+		if err != nil {
+			return w, err
+		}
+		w.Set = g.Compare(w.Set, r, op.Cmp, to)
+	case Also:
+		back, err := g.Reaching(op.Steps, op.To)
+		if err != nil {
+			return w, err
+		}
+		w.Set = union(w.Set, back)
+	case Most, Fewest, Having:
+		rd, class, err := g.counts(op)
+		if err != nil {
+			return w, err
+		}
+		if op.Kind == Having {
+			w.Set, err = g.HavingCount(w.Set, rd, class, op.Cmp, op.Number)
+			return w, err
+		}
+		w.Set = g.MostEnds(w.Set, rd, class, op.Kind == Most, op.N, op.Nth)
+	case Loop:
+		a, err := g.RDOf(op.Steps[0])
+		if err != nil {
+			return w, err
+		}
+		b, err := g.RDOf(op.Steps[1])
+		if err != nil {
+			return w, err
+		}
+		w.Set = g.Looping(w.Set, a, b)
 	}
 	return w, nil
 }
@@ -181,34 +233,6 @@ func (g *Graph) Eval(ctx context.Context, p Pipeline) (Result, error) {
 		}
 	}
 	return g.Finish(w, p.End)
-}
-
-// Finish evaluates the end of a pipeline.
-func (g *Graph) Finish(w Walk, e End) (Result, error) {
-	res := Result{Kind: e.Kind, Nodes: w.Set}
-	switch e.Kind {
-	case Count:
-		res.Number = float64(len(w.Set))
-	case Ask:
-		to, err := g.named(e.To)
-		if err != nil {
-			return res, err
-		}
-		res.Bool = len(Intersect(w.Set, to)) > 0
-	case Sum, Avg:
-		r, ok := g.relIdx[e.Rel]
-		if !ok {
-			return res, &UnknownError{"relation", e.Rel}
-		}
-		n := 0
-		for _, x := range w.Set {
-			g.valuesOf(x, r, func(v float64) { res.Number += v; n++ })
-		}
-		if e.Kind == Avg && n > 0 {
-			res.Number /= float64(n)
-		}
-	}
-	return res, nil
 }
 
 // scratch holds bitmaps for large images, reused between calls.
@@ -363,48 +387,6 @@ func (g *Graph) valuesOf(n Node, rel int, f func(float64)) {
 	}
 }
 
-// Extreme keeps the members with the largest (or smallest) value of a relation.
-func (g *Graph) Extreme(s Set, rel int, largest bool) Set {
-	var out Set
-	var best float64
-	for _, n := range s {
-		g.valuesOf(n, rel, func(v float64) {
-			switch {
-			case len(out) == 0 || largest && v > best || !largest && v < best:
-				best = v
-				out = append(out[:0], n)
-			case v == best && out[len(out)-1] != n:
-				out = append(out, n)
-			}
-		})
-	}
-	return out
-}
-
-// Filter keeps the members that have a value of the relation which compares to
-// the number. Against a date the number is a year.
-func (g *Graph) Filter(s Set, rel int, cmp byte, number string) Set {
-	c, err := strconv.ParseFloat(number, 64)
-	if err != nil {
-		return nil
-	}
-	year := g.rels[rel].Kind == DateValue
-	var out Set
-	for _, n := range s {
-		keep := false
-		g.valuesOf(n, rel, func(v float64) {
-			if year {
-				v = float64(literal.YearOfDays(v))
-			}
-			keep = keep || cmp == '>' && v > c || cmp == '<' && v < c || cmp == '=' && v == c
-		})
-		if keep {
-			out = append(out, n)
-		}
-	}
-	return out
-}
-
 // Intersect returns the common members of two sets.
 func Intersect(a, b Set) Set {
 	if len(a) > len(b) {
@@ -489,4 +471,23 @@ func (g *Graph) With(snap kg.Snapshot, pins map[string][]Node) *Graph {
 	}
 	v.pins = pins
 	return &v
+}
+
+// union returns the members of two sets.
+func union(a, b Set) Set {
+	if len(b) == 0 {
+		return a
+	}
+	out := make(Set, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0] < b[0]:
+			out, a = append(out, a[0]), a[1:]
+		case a[0] > b[0]:
+			out, b = append(out, b[0]), b[1:]
+		default:
+			out, a, b = append(out, a[0]), a[1:], b[1:]
+		}
+	}
+	return append(append(out, a...), b...)
 }

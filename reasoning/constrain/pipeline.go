@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/quaestor-kg/quaestor/reasoning/fold"
 )
 
 // Anchor is a name in brackets: [nora ephron], or [1] for the first mention of
@@ -31,21 +29,47 @@ const (
 	Type                  // : class
 	With                  // | step+ [name]
 	Without               // ! step+ [name], ! step+ [] (no such path at all)
-	Max                   // max rel
-	Min                   // min rel
-	Where                 // where rel > number
+	Max                   // max rel, max #3 rel (the three highest), max @2 rel (the second)
+	Min                   // min rel, ...
+	Where                 // where rel > number, where rel > 2014-03-05, where rel > [name]
+	Also                  // ~ step* [name]: and also what reaches the name
+	Most                  // # max step {class}: those with most ends of the step
+	Fewest                // # min step {class}: those with fewest, but some
+	Having                // # > 3 step {class}: those with so many ends
+	Loop                  // @ step step: those that the two steps lead back to
+	Reach                 // >> rel, << rel: one edge or several in a row
 )
 
 // Op is one operation of a pipeline. Which fields count depends on Kind.
 type Op struct {
 	Kind   OpKind
-	Step   Step    // Edge
-	Class  string  // Type
-	Steps  []Step  // With, Without
-	To     *Anchor // With; Without, where nil means: anything
+	Step   Step    // Edge, Reach; Most, Fewest, Having: what is counted
+	Class  string  // Type; Most, Fewest, Having: only ends of this class count
+	Steps  []Step  // With, Without, Also, Loop
+	To     *Anchor // With; Without, where nil means: anything; Also; Where: instead of Number
 	Rel    string  // Max, Min, Where
-	Cmp    byte    // Where: '>', '<' or '='
-	Number string  // Where: as written in the question
+	Cmp    byte    // Where, Having: see AtLeast
+	Number string  // Where: as written in the question; Having: a whole number
+	N      int     // Max, Min, Most, Fewest: how many values from the end; 0 is 1
+	Nth    bool    // only the N-th of them
+}
+
+// AtLeast and AtMost are the comparisons that are no single sign: ">=" and "<=".
+// The others are '>', '<' and '='.
+const (
+	AtLeast = 'g'
+	AtMost  = 'l'
+)
+
+// cmpText writes a comparison.
+func cmpText(c byte) string {
+	switch c {
+	case AtLeast:
+		return ">="
+	case AtMost:
+		return "<="
+	}
+	return string(c)
 }
 
 // EndKind is what a pipeline asks of its last set.
@@ -55,16 +79,41 @@ type EndKind uint8
 const (
 	List EndKind = iota // the members
 	Count
-	Sum // sum rel
-	Avg // avg rel
-	Ask // = [name]: is this one a member?
+	Sum   // sum rel
+	Avg   // avg rel
+	Ask   // = [name]: is this one a member?
+	Diff  // - rel [name]: by how much the value of the members exceeds that of the name
+	Show  // , step , step: a table of the members and where each step leads
+	Group // ; step count, ; step sum rel: a table of the ends of the step and a number for each
+	Calc  // ( rel - rel ): a table of the members and a number for each
 )
+
+// Table reports whether the answers are rows of several columns.
+func (k EndKind) Table() bool { return k == Show || k == Group || k == Calc }
+
+// Aggregate is what Group makes of each group.
+type Aggregate uint8
+
+// Aggregates.
+const (
+	CountAll Aggregate = iota
+	SumOf
+	AvgOf
+	MinOf
+	MaxOf
+)
+
+var aggregateWords = [...]string{"count", "sum", "avg", "min", "max"}
 
 // End closes a pipeline.
 type End struct {
-	Kind EndKind
-	Rel  string // Sum, Avg
-	To   Anchor // Ask
+	Kind  EndKind
+	Rel   string    // Sum, Avg, Diff, Calc; Group unless it counts
+	To    Anchor    // Ask, Diff
+	Steps []Step    // Show: columns; Group: the one step to the keys
+	By    Aggregate // Group
+	Sign  byte      // Calc: '-', '*' or '/'
+	Other string    // Calc: the second relation
 }
 
 // Pipeline is a query: where to start, what to do in which order, what to ask.
@@ -81,6 +130,8 @@ type Pipeline struct {
 const (
 	MaxSteps    = 4
 	MaxExtremes = 2
+	MaxColumns  = 3 // of Show
+	MaxN        = 99
 )
 
 // String returns the canonical text. Parse reads it back to an equal pipeline.
@@ -95,17 +146,41 @@ func (p Pipeline) String() string {
 		b.WriteByte(' ')
 		b.WriteString(op.text(i+1 < len(p.Ops) && p.Ops[i+1].Kind == Edge))
 	}
-	switch p.End.Kind {
-	case Count:
-		b.WriteString(" count")
-	case Sum:
-		b.WriteString(" sum " + p.End.Rel)
-	case Avg:
-		b.WriteString(" avg " + p.End.Rel)
-	case Ask:
-		b.WriteString(" = " + p.End.To.String())
+	if e := p.End.String(); e != "" {
+		b.WriteString(" " + e)
 	}
 	return b.String()
+}
+
+// String returns the text of an end; a list has none.
+func (e End) String() string {
+	switch e.Kind {
+	case Count:
+		return "count"
+	case Sum:
+		return "sum " + e.Rel
+	case Avg:
+		return "avg " + e.Rel
+	case Ask:
+		return "= " + e.To.String()
+	case Diff:
+		return "- " + e.Rel + " " + e.To.String()
+	case Show:
+		parts := make([]string, len(e.Steps))
+		for i, s := range e.Steps {
+			parts[i] = ", " + s.String()
+		}
+		return strings.Join(parts, " ")
+	case Group:
+		s := "; " + e.Steps[0].String() + " " + aggregateWords[e.By]
+		if e.By != CountAll {
+			s += " " + e.Rel
+		}
+		return s
+	case Calc:
+		return "( " + e.Rel + " " + string(e.Sign) + " " + e.Other + " )"
+	}
+	return ""
 }
 
 // String returns the text of one operation.
@@ -135,14 +210,53 @@ func (o Op) text(edgeFollows bool) string {
 			b.WriteString(" []")
 		}
 		return b.String()
+	case Also:
+		s := "~ "
+		for _, x := range o.Steps {
+			s += x.String() + " "
+		}
+		return s + o.To.String()
 	case Max:
-		return "max " + o.Rel
+		return "max " + o.rank() + o.Rel
 	case Min:
-		return "min " + o.Rel
+		return "min " + o.rank() + o.Rel
 	case Where:
-		return "where " + o.Rel + " " + string(o.Cmp) + " " + o.Number
+		if o.To != nil {
+			return "where " + o.Rel + " " + cmpText(o.Cmp) + " " + o.To.String()
+		}
+		return "where " + o.Rel + " " + cmpText(o.Cmp) + " " + o.Number
+	case Most:
+		return "# max " + o.rank() + o.counted()
+	case Fewest:
+		return "# min " + o.rank() + o.counted()
+	case Having:
+		return "# " + cmpText(o.Cmp) + " " + o.Number + " " + o.counted()
+	case Loop:
+		return "@ " + o.Steps[0].String() + " " + o.Steps[1].String()
+	case Reach:
+		s := o.Step.String()
+		return s[:1] + s
 	}
 	return fmt.Sprintf("?%d", o.Kind)
+}
+
+// rank writes N and Nth, with a space after them.
+func (o Op) rank() string {
+	switch {
+	case o.Nth:
+		return "@" + strconv.Itoa(o.N) + " "
+	case o.N > 1:
+		return "#" + strconv.Itoa(o.N) + " "
+	}
+	return ""
+}
+
+// counted writes what Most, Fewest and Having count.
+func (o Op) counted() string {
+	if o.Class == "" {
+		return o.Step.String()
+	}
+	return o.Step.String() + " {" + o.Class + "}"
 }
 
 // String returns "> rel" or "< rel".
@@ -180,307 +294,6 @@ func looksLikeRef(s string) bool {
 	return true
 }
 
-// ParseError is a fault in the text of a pipeline.
-type ParseError struct {
-	Text   string
-	Offset int // bytes
-	Msg    string
-}
-
-func (e *ParseError) Error() string {
-	return fmt.Sprintf("pipeline %q: byte %d: %s", e.Text, e.Offset, e.Msg)
-}
-
-// Parse reads the text of a pipeline.
-func Parse(text string) (Pipeline, error) {
-	ps := parser{text: text}
-	p, err := ps.pipeline()
-	if err != nil {
-		return Pipeline{}, err
-	}
-	return p, nil
-}
-
-type parser struct {
-	text string
-	pos  int
-}
-
-func (ps *parser) fail(format string, args ...any) error {
-	return &ParseError{ps.text, ps.pos, fmt.Sprintf(format, args...)}
-}
-
-// word returns the next space-separated word without consuming it.
-func (ps *parser) word() string {
-	rest := ps.text[ps.pos:]
-	if i := strings.IndexByte(rest, ' '); i >= 0 {
-		return rest[:i]
-	}
-	return rest
-}
-
-func (ps *parser) space() error {
-	if ps.pos >= len(ps.text) || ps.text[ps.pos] != ' ' {
-		return ps.fail("a space must follow")
-	}
-	ps.pos++
-	return nil
-}
-
-func (ps *parser) pipeline() (p Pipeline, err error) {
-	switch {
-	case strings.HasPrefix(ps.text, "{"):
-		if p.Class, err = ps.bracketed('}'); err != nil {
-			return p, err
-		}
-		if p.Class == "" {
-			return p, ps.fail("empty class name")
-		}
-	case strings.HasPrefix(ps.text, "["):
-		if p.Start, err = ps.anchor(); err != nil {
-			return p, err
-		}
-	default:
-		return p, ps.fail("a query begins with [name] or {class}")
-	}
-	for ps.pos < len(ps.text) {
-		if err := ps.space(); err != nil {
-			return p, err
-		}
-		w := ps.word()
-		switch w {
-		case ">", "<":
-			s, err := ps.step()
-			if err != nil {
-				return p, err
-			}
-			p.Ops = append(p.Ops, Op{Kind: Edge, Step: s})
-		case ":":
-			ps.pos++
-			n, err := ps.spacedName()
-			if err != nil {
-				return p, err
-			}
-			p.Ops = append(p.Ops, Op{Kind: Type, Class: n})
-		case "|", "!":
-			op, err := ps.branch(w == "!")
-			if err != nil {
-				return p, err
-			}
-			p.Ops = append(p.Ops, op)
-		case "max", "min":
-			ps.pos += len(w)
-			n, err := ps.spacedName()
-			if err != nil {
-				return p, err
-			}
-			k := Max
-			if w == "min" {
-				k = Min
-			}
-			p.Ops = append(p.Ops, Op{Kind: k, Rel: n})
-		case "where":
-			op, err := ps.where()
-			if err != nil {
-				return p, err
-			}
-			p.Ops = append(p.Ops, op)
-		case "count":
-			ps.pos += len(w)
-			p.End.Kind = Count
-			return p, ps.end()
-		case "sum", "avg":
-			ps.pos += len(w)
-			p.End.Kind = Sum
-			if w == "avg" {
-				p.End.Kind = Avg
-			}
-			if p.End.Rel, err = ps.spacedName(); err != nil {
-				return p, err
-			}
-			return p, ps.end()
-		case "=":
-			ps.pos++
-			if err := ps.space(); err != nil {
-				return p, err
-			}
-			p.End.Kind = Ask
-			if p.End.To, err = ps.anchor(); err != nil {
-				return p, err
-			}
-			return p, ps.end()
-		default:
-			return p, ps.fail("expected one of > < : | ! max min where count sum avg =, found %q", w)
-		}
-	}
-	return p, nil
-}
-
-func (ps *parser) end() error {
-	if ps.pos < len(ps.text) {
-		return ps.fail("nothing may follow the end of the query")
-	}
-	return nil
-}
-
-func (ps *parser) step() (Step, error) {
-	s := Step{Inverse: ps.text[ps.pos] == '<'}
-	ps.pos++
-	n, err := ps.spacedName()
-	s.Rel = n
-	return s, err
-}
-
-func (ps *parser) branch(not bool) (Op, error) {
-	op := Op{Kind: With}
-	if not {
-		op.Kind = Without
-	}
-	ps.pos++
-	for {
-		save := ps.pos
-		if ps.pos >= len(ps.text) {
-			break
-		}
-		if err := ps.space(); err != nil {
-			return op, err
-		}
-		w := ps.word()
-		if w == ">" || w == "<" {
-			s, err := ps.step()
-			if err != nil {
-				return op, err
-			}
-			op.Steps = append(op.Steps, s)
-			continue
-		}
-		if strings.HasPrefix(w, "[]") && len(op.Steps) > 0 && not {
-			ps.pos += 2
-			return op, nil
-		}
-		if strings.HasPrefix(w, "[") && len(op.Steps) > 0 {
-			a, err := ps.anchor()
-			op.To = &a
-			return op, err
-		}
-		ps.pos = save
-		break
-	}
-	if len(op.Steps) == 0 {
-		return op, ps.fail("a step > or < must follow")
-	}
-	if !not {
-		return op, ps.fail("| needs a [name] at the end of its steps")
-	}
-	return op, nil
-}
-
-func (ps *parser) where() (Op, error) {
-	op := Op{Kind: Where}
-	ps.pos += len("where")
-	n, err := ps.spacedName()
-	if err != nil {
-		return op, err
-	}
-	op.Rel = n
-	if err := ps.space(); err != nil {
-		return op, err
-	}
-	switch w := ps.word(); w {
-	case ">", "<", "=":
-		op.Cmp = w[0]
-		ps.pos++
-	default:
-		return op, ps.fail("a comparison > < = must follow, found %q", w)
-	}
-	if err := ps.space(); err != nil {
-		return op, err
-	}
-	op.Number = ps.word()
-	if !IsNumber(op.Number) {
-		return op, ps.fail("a number must follow, found %q", op.Number)
-	}
-	ps.pos += len(op.Number)
-	return op, nil
-}
-
-// IsNumber reports whether a word is a number that a filter can copy: digits
-// with an optional sign and an optional decimal point.
-func IsNumber(s string) bool {
-	s = strings.TrimPrefix(s, "-")
-	whole, frac, dot := strings.Cut(s, ".")
-	if whole == "" || dot && frac == "" || len(s) > 30 {
-		return false
-	}
-	for _, c := range whole + frac {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return true
-}
-
-// spacedName reads a space and a relation or class name: all words up to the
-// next operation.
-func (ps *parser) spacedName() (string, error) {
-	if err := ps.space(); err != nil {
-		return "", err
-	}
-	start := ps.pos
-	for first := true; ps.pos < len(ps.text); first = false {
-		save := ps.pos
-		if !first {
-			ps.pos++ // the space
-		}
-		w := ps.word()
-		if w == "" || strings.ContainsAny(w, "[]{}") || len(w) == 1 && strings.Contains("><:|!=", w) || !first && fold.Reserved(w) {
-			ps.pos = save
-			break
-		}
-		ps.pos += len(w)
-		if ps.pos < len(ps.text) && ps.text[ps.pos] != ' ' {
-			break
-		}
-	}
-	if ps.pos == start {
-		return "", ps.fail("a name must follow")
-	}
-	return ps.text[start:ps.pos], nil
-}
-
-func (ps *parser) bracketed(closing byte) (string, error) {
-	rest := ps.text[ps.pos+1:]
-	i := strings.IndexByte(rest, closing)
-	if i < 0 {
-		return "", ps.fail("missing %q", closing)
-	}
-	ps.pos += i + 2
-	return rest[:i], nil
-}
-
-func (ps *parser) anchor() (Anchor, error) {
-	if ps.pos >= len(ps.text) || ps.text[ps.pos] != '[' {
-		return Anchor{}, ps.fail("a [name] must follow")
-	}
-	s, err := ps.bracketed(']')
-	if err != nil {
-		return Anchor{}, err
-	}
-	switch {
-	case s == "":
-		return Anchor{}, ps.fail("empty name")
-	case looksLikeRef(s) && s[0] == '#':
-		return Anchor{Name: s[1:]}, nil
-	case looksLikeRef(s):
-		n, _ := strconv.Atoi(s)
-		if n == 0 {
-			return Anchor{}, ps.fail("mentions are numbered from 1")
-		}
-		return Anchor{Ref: n}, nil
-	}
-	return Anchor{Name: s}, nil
-}
-
 // mapAnchors returns a copy of the pipeline with every anchor replaced.
 func (p Pipeline) mapAnchors(f func(Anchor) Anchor) Pipeline {
 	if p.Class == "" {
@@ -493,7 +306,7 @@ func (p Pipeline) mapAnchors(f func(Anchor) Anchor) Pipeline {
 			p.Ops[i].To = &a
 		}
 	}
-	if p.End.Kind == Ask {
+	if p.End.Kind == Ask || p.End.Kind == Diff {
 		p.End.To = f(p.End.To)
 	}
 	return p
@@ -543,9 +356,9 @@ func (p Pipeline) Relations() []string {
 	var out []string
 	for _, op := range p.Ops {
 		switch op.Kind {
-		case Edge:
+		case Edge, Reach, Most, Fewest, Having:
 			out = append(out, op.Step.Rel)
-		case With, Without:
+		case With, Without, Also, Loop:
 			for _, s := range op.Steps {
 				out = append(out, s.Rel)
 			}
@@ -553,8 +366,14 @@ func (p Pipeline) Relations() []string {
 			out = append(out, op.Rel)
 		}
 	}
-	if p.End.Kind == Sum || p.End.Kind == Avg {
+	for _, s := range p.End.Steps {
+		out = append(out, s.Rel)
+	}
+	if p.End.Rel != "" {
 		out = append(out, p.End.Rel)
+	}
+	if p.End.Other != "" {
+		out = append(out, p.End.Other)
 	}
 	return out
 }
@@ -563,7 +382,7 @@ func (p Pipeline) Relations() []string {
 func (p Pipeline) Edges() int {
 	n := 0
 	for _, op := range p.Ops {
-		if op.Kind == Edge {
+		if op.Kind == Edge || op.Kind == Reach {
 			n++
 		}
 	}

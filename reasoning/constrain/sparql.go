@@ -10,10 +10,14 @@ import (
 )
 
 // SPARQL returns the one canonical query of a bound pipeline. Its answers are
-// those of Eval: members as ?x, numbers as ?count, ?sum or ?avg, or a boolean.
-// Lists are DISTINCT. A name that several things share becomes VALUES.
+// those of Eval: members as ?x, numbers as ?count, ?sum, ?avg or ?difference, a
+// boolean, or a table: members or keys as ?x, columns as ?c1, ?c2, ..., numbers
+// as ?count, ?sum, ?avg, ?min, ?max or ?value. Lists and tables are DISTINCT. A name that several things share becomes VALUES.
 func (g *Graph) SPARQL(p Pipeline) (string, error) {
-	t := translator{g: g, last: p.Edges()}
+	t := translator{g: g, last: p.Edges(), final: "?x"}
+	if p.End.Kind == Group {
+		t.final = "?member" // ?x are the keys
+	}
 	body, err := t.chain(p)
 	if err != nil {
 		return "", err
@@ -39,6 +43,8 @@ func (g *Graph) SPARQL(p Pipeline) (string, error) {
 			return "", err
 		}
 		return fmt.Sprintf("ASK { %s FILTER(%s) }", body, oneOf(x, to, false)), nil
+	case Diff, Show, Group, Calc:
+		return t.table(x, body, p.End)
 	}
 	return fmt.Sprintf("SELECT DISTINCT %s WHERE { %s }", x, body), nil
 }
@@ -47,13 +53,14 @@ func (g *Graph) SPARQL(p Pipeline) (string, error) {
 // chain are ?v0, ?v1, ... and the last is ?x; branches use ?b1, ?b2, ...
 type translator struct {
 	g      *Graph
-	last   int // number of edges of the main chain
-	branch int // branch variables and values given so far
+	last   int    // number of edges of the main chain
+	final  string // the last variable
+	branch int    // branch variables and values given so far
 }
 
 func (t *translator) name(edge int) string {
 	if edge == t.last {
-		return "?x"
+		return t.final
 	}
 	return fmt.Sprintf("?v%d", edge)
 }
@@ -72,7 +79,7 @@ func (t *translator) chain(p Pipeline) (string, error) {
 		parts = append(parts, t.isA(subject, p.Class))
 	default:
 		start := w.Set
-		if len(p.Ops) > 0 && p.Ops[0].Kind == Edge {
+		if len(p.Ops) > 0 && (p.Ops[0].Kind == Edge || p.Ops[0].Kind == Reach) {
 			rd, err := t.g.RDOf(p.Ops[0].Step)
 			if err != nil {
 				return "", err
@@ -85,7 +92,7 @@ func (t *translator) chain(p Pipeline) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if len(ts) == 1 && len(p.Ops) > 0 && p.Ops[0].Kind == Edge {
+		if len(ts) == 1 && len(p.Ops) > 0 && (p.Ops[0].Kind == Edge || p.Ops[0].Kind == Reach) {
 			subject = ts[0]
 		} else {
 			parts = append(parts, values(subject, ts))
@@ -94,14 +101,18 @@ func (t *translator) chain(p Pipeline) (string, error) {
 	edge := 0
 	for _, op := range p.Ops {
 		switch op.Kind {
-		case Edge:
+		case Edge, Reach:
 			rd, err := t.g.RDOf(op.Step)
 			if err != nil {
 				return "", err
 			}
 			edge++
 			next := t.name(edge)
-			parts = append(parts, t.triple(subject, rd, next))
+			if op.Kind == Reach {
+				parts = append(parts, t.reach(subject, rd, next))
+			} else {
+				parts = append(parts, t.triple(subject, rd, next))
+			}
 			subject = next
 		case Type:
 			parts = append(parts, t.isA(subject, op.Class))
@@ -114,38 +125,24 @@ func (t *translator) chain(p Pipeline) (string, error) {
 				b = "FILTER NOT EXISTS { " + b + " }"
 			}
 			parts = append(parts, b)
-		case Max, Min:
-			r, ok := t.g.Relation(op.Rel)
-			if !ok {
-				return "", &UnknownError{"relation", op.Rel}
+		case Also:
+			b, err := t.alsoPattern(subject, op)
+			if err != nil {
+				return "", err
 			}
-			t.branch++
-			fn, m := "MAX", fmt.Sprintf("?m%d", t.branch)
-			if op.Kind == Min {
-				fn = "MIN"
+			parts = []string{"{ " + strings.Join(parts, " ") + " } UNION { " + b + " }"}
+		case Max, Min, Where, Most, Fewest, Having, Loop:
+			more, err := t.narrowing(subject, op, strings.Join(parts, " "))
+			if err != nil {
+				return "", err
 			}
-			v := fmt.Sprintf("?n%d", t.branch)
-			value := fmt.Sprintf("%s %s %s . FILTER(%s)", subject, t.path(r), v, t.g.isValue(r, v))
-			sub := fmt.Sprintf("{ SELECT (%s(%s) AS %s) WHERE { %s %s } }", fn, t.g.ordered(r, v), m, strings.Join(parts, " "), value)
-			parts = append(parts, value, sub, fmt.Sprintf("FILTER(%s = %s)", t.g.ordered(r, v), m))
-		case Where:
-			r, ok := t.g.Relation(op.Rel)
-			if !ok {
-				return "", &UnknownError{"relation", op.Rel}
-			}
-			t.branch++
-			v := fmt.Sprintf("?n%d", t.branch)
-			left := v
-			if t.g.rels[r].Kind == DateValue {
-				left = year(v)
-			}
-			parts = append(parts, fmt.Sprintf("%s %s %s . FILTER(%s) FILTER(%s %c %s)", subject, t.path(r), v, t.g.isValue(r, v), left, op.Cmp, op.Number))
+			parts = append(parts, more)
 		}
 		edges := w.Edges
 		if w, err = t.g.Then(w, op); err != nil {
 			return "", err
 		}
-		if op.Kind == Edge && edges > 0 && len(w.Anchors) > 0 {
+		if w.Edges > edges && edges > 0 && len(w.Anchors) > 0 {
 			ts, err := t.nodeTerms(w.Anchors)
 			if err != nil {
 				return "", err

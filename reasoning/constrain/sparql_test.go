@@ -2,6 +2,7 @@ package constrain
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -72,6 +73,7 @@ func randomPipeline(g *Graph, rng *rand.Rand) (Pipeline, bool) {
 				op.Number = g.Label(vs[0])
 			}
 		}
+		op = newerOp(g, rng, w, rd, op)
 		nw, err := g.Then(w, op)
 		if err != nil || len(nw.Set) == 0 || len(nw.Set) > 3000 {
 			break
@@ -81,6 +83,12 @@ func randomPipeline(g *Graph, rng *rand.Rand) (Pipeline, bool) {
 	}
 	if len(p.Ops) == 0 && p.Class == "" {
 		return p, false
+	}
+	if rng.IntN(3) == 0 {
+		if e, ok := newerEnd(g, rng, w); ok {
+			p.End = e
+			return p, true
+		}
 	}
 	switch rng.IntN(6) {
 	case 0:
@@ -101,6 +109,111 @@ func randomPipeline(g *Graph, rng *rand.Rand) (Pipeline, bool) {
 		}
 	}
 	return p, true
+}
+
+// newerOp replaces an operation now and then by one of those that count, rank,
+// compare, join or walk on.
+func newerOp(g *Graph, rng *rand.Rand, w Walk, rd RD, old Op) Op {
+	rel := g.Relations()[rd/2]
+	some := func() *Anchor {
+		for range 20 {
+			if s, ok := g.Name(Node(rng.IntN(g.Nodes()))); ok {
+				return &Anchor{Name: s}
+			}
+		}
+		return &Anchor{Name: g.names.keys[0]}
+	}
+	class := ""
+	if len(g.Classes()) > 0 && rng.IntN(2) == 0 {
+		class = g.Classes()[rng.IntN(len(g.Classes()))].Name
+	}
+	n, nth := 0, false
+	if rng.IntN(2) == 0 {
+		n, nth = 2+rng.IntN(3), rng.IntN(2) == 0
+	}
+	value := rel.Kind != NoValue && rd&1 == 0
+	switch rng.IntN(20) {
+	case 0:
+		return Op{Kind: Most + OpKind(rng.IntN(2)), Step: g.StepOf(rd), Class: class, N: n, Nth: nth}
+	case 1:
+		return Op{Kind: Having, Step: g.StepOf(rd), Class: class, Cmp: []byte{'<', '=', '>', AtLeast, AtMost}[rng.IntN(5)], Number: strconv.Itoa(rng.IntN(4))}
+	case 2:
+		to := g.Image(w.Set, rd)
+		if rds := g.Offered(Walk{Set: to, Edges: 1}); len(rds) > 0 {
+			return Op{Kind: Loop, Steps: []Step{g.StepOf(rd), g.StepOf(rds[rng.IntN(len(rds))])}}
+		}
+	case 3:
+		return Op{Kind: Reach, Step: g.StepOf(rd)}
+	case 4:
+		return Op{Kind: Also, To: some()}
+	case 5:
+		return Op{Kind: Also, Steps: []Step{g.StepOf(rd)}, To: some()}
+	case 6, 7:
+		if value && n > 1 {
+			return Op{Kind: Max + OpKind(rng.IntN(2)), Rel: rel.Name, N: n, Nth: nth}
+		}
+	case 8, 9:
+		if !value {
+			break
+		}
+		op := Op{Kind: Where, Rel: rel.Name, Cmp: []byte{'<', '=', '>', AtLeast, AtMost}[rng.IntN(5)]}
+		if rel.Kind == DateValue && rng.IntN(2) == 0 {
+			op.Number = []string{"1999-05-01", "1999-05", "1970-01-02", "1999-01-01", "1988-12"}[rng.IntN(5)]
+			return op
+		}
+		if rel.Datatype != kg.XSD+"dateTime" {
+			back := g.having(rd)
+			if s, ok := g.Name(back[rng.IntN(len(back))]); ok {
+				op.To = &Anchor{Name: s}
+				return op
+			}
+		}
+	}
+	return old
+}
+
+// newerEnd draws one of the ends that are tables, or a difference.
+func newerEnd(g *Graph, rng *rand.Rand, w Walk) (End, bool) {
+	rds := g.RDs(w.Set)
+	if len(rds) == 0 {
+		return End{}, false
+	}
+	var numeric []string
+	for _, rd := range rds {
+		if r := g.Relations()[rd/2]; rd&1 == 0 && r.Kind == NumberValue && len(g.Extreme(w.Set, int(rd/2), true)) > 0 {
+			numeric = append(numeric, r.Name)
+		}
+	}
+	step := func() Step { return g.StepOf(rds[rng.IntN(len(rds))]) }
+	switch k := rng.IntN(4); {
+	case k == 0:
+		e := End{Kind: Show}
+		rows := len(w.Set)
+		for range 1 + rng.IntN(2) {
+			s := step()
+			rd, _ := g.RDOf(s)
+			for _, n := range w.Set {
+				rows += rows / len(w.Set) * len(g.row(n, rd))
+			}
+			e.Steps = append(e.Steps, s)
+		}
+		return e, rows < 5000
+	case k == 1:
+		e := End{Kind: Group, Steps: []Step{step()}}
+		if len(numeric) > 0 && rng.IntN(2) == 0 {
+			e.By, e.Rel = SumOf+Aggregate(rng.IntN(4)), numeric[rng.IntN(len(numeric))]
+		}
+		return e, true
+	case len(numeric) == 0:
+		return End{}, false
+	case k == 2:
+		return End{Kind: Calc, Rel: numeric[rng.IntN(len(numeric))], Sign: "-*/"[rng.IntN(3)], Other: numeric[rng.IntN(len(numeric))]}, true
+	}
+	rel := numeric[rng.IntN(len(numeric))]
+	rd, _ := g.RDOf(Step{Rel: rel})
+	have := g.Extreme(g.having(rd), int(rd/2), rng.IntN(2) == 0)
+	name, ok := g.Name(have[0])
+	return End{Kind: Diff, Rel: rel, To: Anchor{Name: name}}, ok
 }
 
 // runSPARQL runs the query of a pipeline and returns its answers in the form of
@@ -129,6 +242,10 @@ func runSPARQL(t *testing.T, g *Graph, p Pipeline) (res Result, text string) {
 		if err != nil {
 			t.Fatalf("%s: %s: %v", p, text, err)
 		}
+		if p.End.Kind.Table() {
+			res.Rows = append(res.Rows, cells(t, g, row))
+			continue
+		}
 		if len(row) != 1 {
 			t.Fatalf("%s: %d columns", text, len(row))
 		}
@@ -149,7 +266,77 @@ func runSPARQL(t *testing.T, g *Graph, p Pipeline) (res Result, text string) {
 		res.Nodes = append(res.Nodes, n)
 	}
 	slices.Sort(res.Nodes)
+	slices.SortFunc(res.Rows, compareRows)
 	return res, text
+}
+
+// cells turns a row into that of Eval. The last column of tables with numbers is
+// told by its datatype: what is in the graph is a node.
+func cells(t *testing.T, g *Graph, row []kg.Term) []Cell {
+	t.Helper()
+	out := make([]Cell, len(row))
+	for i, x := range row {
+		if x.Kind == kg.None {
+			continue
+		}
+		if x.Kind == kg.Blank {
+			t.Skip("blank nodes of results cannot be looked up")
+		}
+		if id, ok, err := g.Snapshot().Lookup(x); err == nil && ok {
+			if n, ok := g.Number(id); ok {
+				out[i] = Cell{Kind: NodeCell, Node: n}
+				continue
+			}
+		}
+		v, err := strconv.ParseFloat(x.Value, 64)
+		if err != nil {
+			t.Fatalf("cell %v is neither in the graph nor a number", x)
+		}
+		out[i] = Cell{Kind: NumberCell, Number: v}
+	}
+	return out
+}
+
+// sameRows compares tables; a number may also be written as a node of its
+// value.
+func sameRows(g *Graph, got, want [][]Cell) bool {
+	if len(got) != len(want) {
+		return false
+	}
+	number := func(c Cell) (float64, bool) {
+		if c.Kind == NodeCell {
+			return g.Value(c.Node)
+		}
+		return c.Number, c.Kind == NumberCell
+	}
+	used := make([]bool, len(got))
+	match := func(w []Cell) bool {
+		for k, r := range got {
+			if used[k] {
+				continue
+			}
+			ok := true
+			for i := range w {
+				if w[i].Kind == NumberCell {
+					v, is := number(r[i])
+					ok = ok && is && math.Abs(v-w[i].Number) <= 1e-6*math.Max(1, math.Abs(v))
+				} else {
+					ok = ok && r[i] == w[i]
+				}
+			}
+			if ok {
+				used[k] = true
+				return true
+			}
+		}
+		return false
+	}
+	for _, w := range want {
+		if !match(w) {
+			return false
+		}
+	}
+	return true
 }
 
 // TestSPARQLMatchesEval compares the two evaluations of random pipelines.
@@ -171,7 +358,7 @@ func TestSPARQLMatchesEval(t *testing.T) {
 			g = openShared(t, c.name)
 		}
 		rng := rand.New(rand.NewPCG(11, 12))
-		kinds := map[EndKind]int{}
+		kinds, ops := map[EndKind]int{}, map[OpKind]int{}
 		for done := 0; done < c.n; {
 			p, ok := randomPipeline(g, rng)
 			if !ok {
@@ -188,10 +375,19 @@ func TestSPARQLMatchesEval(t *testing.T) {
 			if want.Kind == List {
 				same = slices.Equal(got.Nodes, want.Nodes)
 			}
+			if want.Kind.Table() {
+				same = sameRows(g, got.Rows, want.Rows)
+			}
+			for _, op := range p.Ops {
+				ops[op.Kind]++
+			}
 			if !same {
-				t.Fatalf("%s\n%s\nEval   %+v\nSPARQL %+v", p, text, want, got)
+				t.Fatalf("%s\n%s\nEval   %.800s\nSPARQL %.800s", p, text, fmt.Sprintf("%+v", want), fmt.Sprintf("%+v", got))
 			}
 		}
-		t.Logf("%s: %v", c.name, kinds)
+		t.Logf("%s: ends %v, operations %v", c.name, kinds, ops)
+		if c.name == "town" && (len(ops) <= int(Reach) || len(kinds) <= int(Calc)) {
+			t.Errorf("not every operation and end was drawn: %v %v", ops, kinds)
+		}
 	}
 }

@@ -93,6 +93,12 @@ func Days(s string) (float64, bool) {
 	return float64(t.Unix())/86400 + seconds/86400, true
 }
 
+// Day is the inverse of Days for whole days: the date of a number of days since
+// 1970-01-01.
+func Day(d float64) string {
+	return time.Unix(int64(math.Floor(d))*86400, 0).UTC().Format("2006-01-02")
+}
+
 // yearOf reads the year at the start of a date and returns the rest.
 func yearOf(s string) (int, string) {
 	i := 0

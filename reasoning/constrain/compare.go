@@ -1,0 +1,282 @@
+package constrain
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/reasoning/internal/literal"
+)
+
+// Extreme keeps the members with the largest (or smallest) value of a relation.
+func (g *Graph) Extreme(s Set, rel int, largest bool) Set {
+	var out Set
+	var best float64
+	for _, n := range s {
+		g.valuesOf(n, rel, func(v float64) {
+			switch {
+			case len(out) == 0 || largest && v > best || !largest && v < best:
+				best = v
+				out = append(out[:0], n)
+			case v == best && out[len(out)-1] != n:
+				out = append(out, n)
+			}
+		})
+	}
+	return out
+}
+
+// Ranked keeps the members that have one of the n largest (or smallest)
+// different values of a relation; with nth only those that have the n-th.
+func (g *Graph) Ranked(s Set, rel int, largest bool, n int, nth bool) Set {
+	if n < 2 {
+		return g.Extreme(s, rel, largest)
+	}
+	if !g.Rankable(rel) {
+		return nil
+	}
+	var all []float64
+	for _, x := range s {
+		g.valuesOf(x, rel, func(v float64) { all = append(all, v) })
+	}
+	keep := within(all, largest, n, nth)
+	var out Set
+	for _, x := range s {
+		ok := false
+		g.valuesOf(x, rel, func(v float64) { ok = ok || keep(v) })
+		if ok {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// Rankable reports whether different values of a relation are told apart by
+// their text, which ranks beyond the first rest on: instants are not.
+func (g *Graph) Rankable(rel int) bool {
+	r := &g.rels[rel]
+	return r.Kind == NumberValue || r.Kind == DateValue && r.Datatype != kg.XSD+"dateTime"
+}
+
+// within returns the test for the n largest (or smallest) different values, or
+// for the n-th alone.
+func within(all []float64, largest bool, n int, nth bool) func(float64) bool {
+	slices.Sort(all)
+	all = slices.Compact(all)
+	if largest {
+		slices.Reverse(all)
+	}
+	n = max(n, 1)
+	if nth && len(all) < n || len(all) == 0 {
+		return func(float64) bool { return false }
+	}
+	last := all[min(n, len(all))-1]
+	return func(v float64) bool {
+		return v == last || !nth && (largest && v > last || !largest && v < last)
+	}
+}
+
+// compares reports whether a stands in a relation to b.
+func compares(a float64, cmp byte, b float64) bool {
+	switch cmp {
+	case '>':
+		return a > b
+	case '<':
+		return a < b
+	case AtLeast:
+		return a >= b
+	case AtMost:
+		return a <= b
+	}
+	return a == b
+}
+
+// Filter keeps the members that have a value of the relation which compares to
+// the number or date. Against a date a number is a year; a day or a month
+// compares with the dates in it.
+func (g *Graph) Filter(s Set, rel int, cmp byte, number string) Set {
+	holds := g.comparison(rel, cmp, number)
+	if holds == nil {
+		return nil
+	}
+	var out Set
+	for _, n := range s {
+		keep := false
+		g.valuesOf(n, rel, func(v float64) { keep = keep || holds(v) })
+		if keep {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// comparison returns the test of Filter; nil if nothing can pass it.
+func (g *Graph) comparison(rel int, cmp byte, number string) func(float64) bool {
+	if IsDate(number) {
+		if !g.spans(rel) {
+			return nil
+		}
+		from, to := span(number)
+		a, _ := literal.Days(from)
+		b, _ := literal.Days(to)
+		return func(v float64) bool {
+			switch cmp {
+			case '>':
+				return v >= b
+			case '<':
+				return v < a
+			case AtLeast:
+				return v >= a
+			case AtMost:
+				return v < b
+			}
+			return v >= a && v < b
+		}
+	}
+	c, err := strconv.ParseFloat(number, 64)
+	if err != nil {
+		return nil
+	}
+	if g.rels[rel].Kind == DateValue {
+		return func(v float64) bool { return compares(float64(literal.YearOfDays(v)), cmp, c) }
+	}
+	return func(v float64) bool { return compares(v, cmp, c) }
+}
+
+// spans reports whether the values of a relation are days or instants.
+func (g *Graph) spans(rel int) bool {
+	t := g.rels[rel].Datatype
+	return t == kg.XSD+"date" || t == kg.XSD+"dateTime"
+}
+
+// span returns the first day of a day or month, and the first one after it.
+func span(date string) (from, to string) {
+	days := func(s string) string { return s + "-01"[:3*(10-len(s))/3] }
+	from = days(date)
+	y, _ := strconv.Atoi(date[:4])
+	m, _ := strconv.Atoi(date[5:7])
+	if len(date) == len("2014-03") {
+		if m++; m > 12 {
+			y, m = y+1, 1
+		}
+		return from, fmt.Sprintf("%04d-%02d-01", y, m)
+	}
+	d, _ := literal.Days(date)
+	return from, literal.Day(d + 1)
+}
+
+// Compare keeps the members with a value of the relation that compares to a
+// value which some node of another set has.
+func (g *Graph) Compare(s Set, rel int, cmp byte, others Set) Set {
+	var values []float64
+	for _, o := range others {
+		g.valuesOf(o, rel, func(v float64) { values = append(values, v) })
+	}
+	var out Set
+	for _, n := range s {
+		keep := false
+		g.valuesOf(n, rel, func(v float64) {
+			keep = keep || slices.ContainsFunc(values, func(c float64) bool { return compares(v, cmp, c) })
+		})
+		if keep {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// counts returns the step and class that Most, Fewest and Having count; the
+// class is -1 if there is none.
+func (g *Graph) counts(op Op) (RD, int, error) {
+	rd, err := g.RDOf(op.Step)
+	if err != nil || op.Class == "" {
+		return rd, -1, err
+	}
+	c, ok := g.Class(op.Class)
+	if !ok {
+		return rd, -1, &UnknownError{"class", op.Class}
+	}
+	return rd, c, nil
+}
+
+// Ends is the number of nodes that a step leads to, of one class if it is not
+// negative.
+func (g *Graph) Ends(n Node, rd RD, class int) int {
+	row := g.row(n, rd)
+	if class < 0 {
+		return len(row)
+	}
+	count := 0
+	for _, e := range row {
+		if slices.Contains(g.ClassesOf(Node(e)), uint32(class)) {
+			count++
+		}
+	}
+	return count
+}
+
+// MostEnds keeps the members from which a step leads to most (or fewest) nodes,
+// at least one: the n largest different numbers, or the n-th alone.
+func (g *Graph) MostEnds(s Set, rd RD, class int, most bool, n int, nth bool) Set {
+	counts := make([]float64, len(s))
+	var all []float64
+	for i, x := range s {
+		if counts[i] = float64(g.Ends(x, rd, class)); counts[i] > 0 {
+			all = append(all, counts[i])
+		}
+	}
+	keep := within(all, most, n, nth)
+	var out Set
+	for i, x := range s {
+		if counts[i] > 0 && keep(counts[i]) {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// HavingCount keeps the members for which the number of nodes that a step leads
+// to compares to a number.
+func (g *Graph) HavingCount(s Set, rd RD, class int, cmp byte, number string) (Set, error) {
+	c, err := strconv.Atoi(number)
+	if err != nil {
+		return nil, fmt.Errorf("%q is no whole number", number)
+	}
+	var out Set
+	for _, x := range s {
+		if compares(float64(g.Ends(x, rd, class)), cmp, float64(c)) {
+			out = append(out, x)
+		}
+	}
+	return out, nil
+}
+
+// Looping keeps the members to which two steps lead back.
+func (g *Graph) Looping(s Set, a, b RD) Set {
+	var out Set
+	for _, x := range s {
+		for _, e := range g.row(x, a) {
+			back := g.row(Node(e), b)
+			if _, ok := slices.BinarySearchFunc(back, x, func(e uint64, x Node) int { return int(Node(e)) - int(x) }); ok {
+				out = append(out, x)
+				break
+			}
+		}
+	}
+	return out
+}
+
+// compareSign is a comparison as SPARQL writes it.
+func compareSign(cmp byte) string { return strings.TrimSpace(cmpText(cmp)) }
+
+// NaN-free minimum and maximum of the values of a set; ok is false without any.
+func (g *Graph) extent(s Set, rel int) (lo, hi float64, ok bool) {
+	lo, hi = math.Inf(1), math.Inf(-1)
+	for _, n := range s {
+		g.valuesOf(n, rel, func(v float64) { lo, hi, ok = min(lo, v), max(hi, v), true })
+	}
+	return lo, hi, ok
+}
