@@ -3,41 +3,62 @@ package token
 import (
 	"strings"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
-// BPE is a byte-level tokenizer. It is safe for concurrent use.
-type BPE struct {
+// Tokenizer is the tokenizer of a decoder: byte-level BPE, or, when it is of the
+// SentencePiece kind, merging or a search over pieces of characters. It is safe
+// for concurrent use.
+type Tokenizer struct {
 	Vocabulary
-	Split Split
+	Split Split // of byte-level BPE
 	// Bos, Eos are the ids of the begin and end marks, -1 if there are none.
 	// AddBOS says whether a prompt must begin with Bos; many models that name
 	// a begin mark do not want one.
 	Bos, Eos int32
 	AddBOS   bool
-	Template string // chat template, as stored
+	ends     []int32 // tokens beside Eos that end a text or a turn
+	Template string  // chat template, as stored
 
-	base   [256]int32 // token of a byte, -1 if there is none
-	merges map[uint64]merge
-	pairs  [][2]int32 // merges in order of rank
-	ids    map[string]int32
-	whole  []bool // merging the bytes of the token ends in this one token
-	marks  marks  // control tokens: only EncodeSpecial sees them
-	always marks  // added tokens that are found in any text
+	pieces *pieces // nil for byte-level BPE
+	nfc    bool    // text is composed first
+
+	base     [256]int32 // token of a byte, -1 if there is none
+	merges   map[uint64]merge
+	pairs    [][2]int32 // merges in order of rank
+	ids      map[string]int32
+	unmerged bool   // a piece that is a token is that token, whatever merging gives
+	whole    []bool // merging the bytes of the token ends in this one token
+	marks    marks  // control tokens: only EncodeSpecial sees them
+	always   marks  // added tokens that are found in any text
 }
+
+// BPE is the name that callers knew Tokenizer by when it had only one kind.
+type BPE = Tokenizer
 
 type merge struct{ rank, id int32 }
 
 func pairKey(a, b int32) uint64 { return uint64(uint32(a))<<32 | uint64(uint32(b)) }
 
+// Ends returns all tokens that end a text or a turn, as far as the tokenizer's
+// file names them.
+func (t *Tokenizer) Ends() []int32 {
+	if t.Eos < 0 {
+		return t.ends
+	}
+	return append([]int32{t.Eos}, t.ends...)
+}
+
 // Encode returns the tokens of text. Names of control tokens in it are text
 // like any other, so a user cannot forge the end of a turn. Bytes that are not
 // UTF-8 count as U+FFFD; bytes for which the vocabulary has no token are left
 // out.
-func (t *BPE) Encode(text string) []int32 { return t.Append(nil, text, false) }
+func (t *Tokenizer) Encode(text string) []int32 { return t.Append(nil, text, false) }
 
 // Prompt is Encode for the beginning of a text: with the begin mark first, if
 // the model wants one.
-func (t *BPE) Prompt(text string) []int32 {
+func (t *Tokenizer) Prompt(text string) []int32 {
 	var ids []int32
 	if t.AddBOS {
 		ids = append(ids, t.Bos)
@@ -47,12 +68,15 @@ func (t *BPE) Prompt(text string) []int32 {
 
 // EncodeSpecial is Encode, but names of control tokens stand for them. Use it
 // for templates, never for text from outside.
-func (t *BPE) EncodeSpecial(text string) []int32 { return t.Append(nil, text, true) }
+func (t *Tokenizer) EncodeSpecial(text string) []int32 { return t.Append(nil, text, true) }
 
 // Append adds the tokens of text to dst.
-func (t *BPE) Append(dst []int32, text string, special bool) []int32 {
+func (t *Tokenizer) Append(dst []int32, text string, special bool) []int32 {
 	if !utf8.ValidString(text) {
 		text = replaceInvalid(text)
+	}
+	if t.nfc {
+		text = norm.NFC.String(text)
 	}
 	for len(text) > 0 {
 		at, n, id := t.always.find(text)
@@ -61,17 +85,36 @@ func (t *BPE) Append(dst []int32, text string, special bool) []int32 {
 				at, n, id = a, m, i
 			}
 		}
-		for plain := text[:at]; len(plain) > 0; {
-			k := t.Split.next(plain)
-			dst = t.piece(dst, plain[:k])
-			plain = plain[k:]
-		}
+		dst = t.plain(dst, text[:at])
 		if n > 0 {
 			dst = append(dst, id)
 		}
 		text = text[at+n:]
 	}
 	return dst
+}
+
+// plain adds the tokens of text without marks.
+func (t *Tokenizer) plain(dst []int32, text string) []int32 {
+	if t.pieces != nil {
+		return t.pieces.encode(t, dst, text)
+	}
+	for len(text) > 0 {
+		k := t.Split.next(text)
+		dst = t.piece(dst, text[:k])
+		text = text[k:]
+	}
+	return dst
+}
+
+// Decode returns the text of tokens. Control tokens appear by name. The space
+// that encoding put before the text is taken away again.
+func (t *Tokenizer) Decode(ids []int32) string {
+	s := t.Vocabulary.Decode(ids)
+	if t.pieces != nil && t.pieces.prefix {
+		s = strings.TrimPrefix(s, " ")
+	}
+	return s
 }
 
 // replaceInvalid puts one U+FFFD for every byte that is not part of a
@@ -85,7 +128,7 @@ func replaceInvalid(s string) string {
 }
 
 // Find returns the token that is exactly these bytes.
-func (t *BPE) Find(piece string) (int32, bool) {
+func (t *Tokenizer) Find(piece string) (int32, bool) {
 	id, ok := t.ids[piece]
 	return id, ok
 }
@@ -94,8 +137,8 @@ func (t *BPE) Find(piece string) (int32, bool) {
 const longPiece = 48
 
 // piece merges one piece of text.
-func (t *BPE) piece(dst []int32, s string) []int32 {
-	if id, ok := t.ids[s]; ok && t.whole[id] {
+func (t *Tokenizer) piece(dst []int32, s string) []int32 {
+	if id, ok := t.ids[s]; ok && (t.whole[id] || t.unmerged) {
 		return append(dst, id)
 	}
 	from := len(dst)
@@ -112,7 +155,7 @@ func (t *BPE) piece(dst []int32, s string) []int32 {
 
 // mergeShort merges in place, taking the lowest rank, leftmost first, each
 // time: the definition.
-func (t *BPE) mergeShort(ids []int32) []int32 {
+func (t *Tokenizer) mergeShort(ids []int32) []int32 {
 	for len(ids) > 1 {
 		best, at := merge{rank: 1<<31 - 1}, -1
 		for i := 1; i < len(ids); i++ {
@@ -131,7 +174,7 @@ func (t *BPE) mergeShort(ids []int32) []int32 {
 
 // mergeLong does the same in n log n: a heap of candidate pairs over a linked
 // list of tokens.
-func (t *BPE) mergeLong(ids []int32) []int32 {
+func (t *Tokenizer) mergeLong(ids []int32) []int32 {
 	prev, next := make([]int32, len(ids)), make([]int32, len(ids))
 	for i := range ids {
 		prev[i], next[i] = int32(i-1), int32(i+1)

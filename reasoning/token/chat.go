@@ -16,7 +16,7 @@ const turnStart, turnEnd = "<|im_start|>", "<|im_end|>"
 //
 // The form is ChatML, the one of SmolLM2; other templates are refused, because
 // a wrong one costs accuracy silently.
-func (t *BPE) Chat(messages []Message, generate bool) (text string, ids []int32, err error) {
+func (t *Tokenizer) Chat(messages []Message, generate bool) (text string, ids []int32, err error) {
 	if !strings.Contains(t.Template, turnStart) {
 		return "", nil, fmt.Errorf("the model has no chat template of the %s kind: prompt it with plain text: %w", turnStart, ErrTokenizer)
 	}
@@ -49,7 +49,7 @@ func (t *BPE) Chat(messages []Message, generate bool) (text string, ids []int32,
 
 // defaultSystem is the system message the template puts before a conversation
 // that has none.
-func (t *BPE) defaultSystem() string {
+func (t *Tokenizer) defaultSystem() string {
 	_, s, ok := strings.Cut(strings.ReplaceAll(t.Template, `\n`, "\n"), "'"+turnStart+"system\n")
 	if !ok {
 		return ""

@@ -1,7 +1,6 @@
 package token
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,8 +12,11 @@ import (
 // Types of tokens in GGUF files.
 const (
 	typeNormal  = 1
+	typeUnknown = 2 // stands for what no token covers
 	typeControl = 3
 	typeUser    = 4 // added, found in any text
+	typeUnused  = 5
+	typeByte    = 6 // a byte of a character that no token covers
 )
 
 // ErrTokenizer is wrapped by errors about a model's tokenizer.
@@ -26,16 +28,21 @@ type definition struct {
 	types    []int32
 	merges   [][2]string
 	split    Split
+	unmerged bool
+	nfc      bool
+	pieces   *pieces   // of SentencePiece kinds, else nil
+	scores   []float32 // of tokens, for these
 	bos, eos int32
+	ends     []int32 // others that end a text
 	addBOS   bool
 	template string
 }
 
 // FromFile makes the tokenizer of a decoder: from the metadata of a GGUF file
 // or the tokenizer.json of a safetensors folder.
-func FromFile(f *weights.File) (*BPE, error) {
+func FromFile(f *weights.File) (*Tokenizer, error) {
 	if f.Tokenizer != nil {
-		t, err := FromJSON(f.Tokenizer)
+		t, err := FromJSON(f.Tokenizer, f.TokenizerConfig)
 		if err != nil {
 			return nil, fmt.Errorf("%s: tokenizer.json: %w", f.Name, err)
 		}
@@ -49,145 +56,82 @@ func FromFile(f *weights.File) (*BPE, error) {
 }
 
 // FromMetadata makes a tokenizer from the keys tokenizer.ggml.*.
-func FromMetadata(m weights.Metadata) (*BPE, error) {
-	if kind := m.String("tokenizer.ggml.model"); kind != "gpt2" {
-		if kind == "" {
-			return nil, fmt.Errorf("the model has no tokenizer (tokenizer.ggml.model): use a complete GGUF file: %w", ErrTokenizer)
-		}
-		return nil, fmt.Errorf("tokenizer model %q is not supported, only byte-level BPE (gpt2): use a model of the Llama 3 or SmolLM family: %w", kind, ErrTokenizer)
-	}
+func FromMetadata(m weights.Metadata) (*Tokenizer, error) {
 	d := definition{
 		tokens: m.Strings("tokenizer.ggml.tokens"), types: m.Ints("tokenizer.ggml.token_type"), bos: -1, eos: -1,
 		addBOS: m.Bool("tokenizer.ggml.add_bos_token", false), template: m.String("tokenizer.chat_template"),
 	}
-	switch pre := m.String("tokenizer.ggml.pre"); pre {
-	case "gpt-2", "gpt2", "default", "":
-		d.split = GPT2
-	case "smollm":
-		d.split = SmolLM
-	case "llama-bpe", "llama3", "llama-v3":
-		d.split = Llama3
-		d.addBOS = m.Bool("tokenizer.ggml.add_bos_token", true)
-	default:
-		return nil, fmt.Errorf("pre-tokenizer %q is not supported, only gpt-2, smollm and llama-bpe: %w", pre, ErrTokenizer)
-	}
-	for _, line := range m.Strings("tokenizer.ggml.merges") {
-		a, b, ok := strings.Cut(line, " ")
-		if !ok {
-			return nil, fmt.Errorf("merge %q is not two symbols with a space between: %w", line, ErrTokenizer)
+	switch kind := m.String("tokenizer.ggml.model"); kind {
+	case "":
+		return nil, fmt.Errorf("the model has no tokenizer (tokenizer.ggml.model): use a complete GGUF file: %w", ErrTokenizer)
+	case "gpt2":
+		switch pre := m.String("tokenizer.ggml.pre"); pre {
+		case "gpt-2", "gpt2", "default", "":
+			d.split = GPT2
+		case "smollm":
+			d.split = SmolLM
+		case "llama-bpe", "llama3", "llama-v3":
+			d.split, d.unmerged = Llama3, true
+			d.addBOS = m.Bool("tokenizer.ggml.add_bos_token", true)
+		case "qwen2", "deepseek-r1-qwen":
+			d.split = Qwen2
+		default:
+			return nil, fmt.Errorf("pre-tokenizer (tokenizer.ggml.pre) %q is not supported, only gpt-2, smollm, llama-bpe and qwen2: %w", pre, ErrTokenizer)
 		}
-		d.merges = append(d.merges, [2]string{a, b})
-	}
-	if id, ok := m.Int("tokenizer.ggml.bos_token_id"); ok {
-		d.bos = int32(id)
-	}
-	if id, ok := m.Int("tokenizer.ggml.eos_token_id"); ok {
-		d.eos = int32(id)
-	}
-	return d.build()
-}
-
-// FromJSON makes a tokenizer from tokenizer.json.
-func FromJSON(b []byte) (*BPE, error) {
-	var in struct {
-		Added []struct {
-			ID      int32  `json:"id"`
-			Content string `json:"content"`
-			Special bool   `json:"special"`
-		} `json:"added_tokens"`
-		Pre   json.RawMessage `json:"pre_tokenizer"`
-		Post  json.RawMessage `json:"post_processor"`
-		Model struct {
-			Type   string            `json:"type"`
-			Vocab  map[string]int32  `json:"vocab"`
-			Merges []json.RawMessage `json:"merges"`
-		} `json:"model"`
-	}
-	if err := json.Unmarshal(b, &in); err != nil {
-		return nil, fmt.Errorf("%v: %w", err, ErrTokenizer)
-	}
-	if in.Model.Type != "BPE" {
-		return nil, fmt.Errorf("tokenizer type %q is not supported, only BPE: %w", in.Model.Type, ErrTokenizer)
-	}
-	pre := string(in.Pre)
-	d := definition{bos: -1, eos: -1}
-	switch {
-	case strings.Contains(pre, `\\p{N}{1,3}`):
-		d.split = Llama3
-	case strings.Contains(pre, `"Digits"`) && strings.Contains(pre, `"ByteLevel"`):
-		d.split = SmolLM
-	case strings.Contains(pre, `"ByteLevel"`):
-		d.split = GPT2
-	default:
-		return nil, fmt.Errorf("pre-tokenizer %.80s is not supported, only byte-level ones: %w", pre, ErrTokenizer)
-	}
-	size := int32(0)
-	limit := int32(len(in.Model.Vocab) + len(in.Added))
-	for s, id := range in.Model.Vocab {
-		if id < 0 || id >= limit {
-			return nil, fmt.Errorf("token %q has id %d, but there are only %d tokens: %w", s, id, limit, ErrTokenizer)
-		}
-		size = max(size, id+1)
-	}
-	for _, a := range in.Added {
-		if a.ID < 0 || a.ID >= limit {
-			return nil, fmt.Errorf("token %q has id %d, but there are only %d tokens: %w", a.Content, a.ID, limit, ErrTokenizer)
-		}
-		size = max(size, a.ID+1)
-	}
-	d.tokens, d.types = make([]string, size), make([]int32, size)
-	for s, id := range in.Model.Vocab {
-		d.tokens[id], d.types[id] = s, typeNormal
-	}
-	for _, a := range in.Added {
-		d.tokens[a.ID], d.types[a.ID] = a.Content, typeUser
-		if a.Special {
-			d.types[a.ID] = typeControl
-		}
-	}
-	for i, m := range in.Model.Merges {
-		var pair [2]string
-		var line string
-		if json.Unmarshal(m, &pair) != nil {
-			json.Unmarshal(m, &line) // stays empty if it is not text either
-			var ok bool
-			if pair[0], pair[1], ok = strings.Cut(line, " "); !ok {
-				return nil, fmt.Errorf("merge %d (%.80s) is not a pair of symbols: %w", i, m, ErrTokenizer)
+		for _, line := range m.Strings("tokenizer.ggml.merges") {
+			a, b, ok := strings.Cut(line, " ")
+			if !ok {
+				return nil, fmt.Errorf("merge %q is not two symbols with a space between: %w", line, ErrTokenizer)
 			}
+			d.merges = append(d.merges, [2]string{a, b})
 		}
-		d.merges = append(d.merges, pair)
+	case "llama", "t5":
+		d.scores = m.Floats("tokenizer.ggml.scores")
+		if len(d.scores) != len(d.tokens) {
+			return nil, fmt.Errorf("%d tokens with %d scores: the file is incomplete: %w", len(d.tokens), len(d.scores), ErrTokenizer)
+		}
+		d.pieces = &pieces{unigram: kind == "t5", prefix: m.Bool("tokenizer.ggml.add_space_prefix", true), squeeze: m.Bool("tokenizer.ggml.remove_extra_whitespaces", false)}
+		if kind == "t5" {
+			d.pieces.squeeze = m.Bool("tokenizer.ggml.remove_extra_whitespaces", true)
+		}
+		d.addBOS = m.Bool("tokenizer.ggml.add_bos_token", kind == "llama")
+		if b := m.Bytes("tokenizer.ggml.precompiled_charsmap"); len(b) > 0 {
+			c, err := readCharsMap(b)
+			if err != nil {
+				return nil, err
+			}
+			d.pieces.normal = append(d.pieces.normal, c.replace)
+		}
+	default:
+		return nil, fmt.Errorf("tokenizer model (tokenizer.ggml.model) %q is not supported, only gpt2, llama and t5: %w", kind, ErrTokenizer)
 	}
-	var post struct {
-		Type   string `json:"type"`
-		Single []struct {
-			Special *struct {
-				ID string `json:"id"`
-			} `json:"SpecialToken"`
-		} `json:"single"`
-		Processors []json.RawMessage `json:"processors"`
-	}
-	json.Unmarshal(in.Post, &post) // absent or of another shape: no begin mark
-	for _, p := range post.Processors {
-		if strings.Contains(string(p), `"TemplateProcessing"`) {
-			json.Unmarshal(p, &post)
+	for key, to := range map[string]*int32{"bos": &d.bos, "eos": &d.eos} {
+		if id, ok := m.Int("tokenizer.ggml." + key + "_token_id"); ok {
+			*to = int32(id)
 		}
 	}
-	if len(post.Single) > 0 && post.Single[0].Special != nil {
-		if i := slices.Index(d.tokens, post.Single[0].Special.ID); i >= 0 {
-			d.bos, d.addBOS = int32(i), true
+	for _, key := range []string{"eot", "eom"} {
+		if id, ok := m.Int("tokenizer.ggml." + key + "_token_id"); ok {
+			d.ends = append(d.ends, int32(id))
 		}
+	}
+	if d.bos < 0 {
+		d.addBOS = false
 	}
 	return d.build()
 }
 
-func (d *definition) build() (*BPE, error) {
+func (d *definition) build() (*Tokenizer, error) {
 	n := len(d.tokens)
 	if n == 0 || len(d.types) != n && len(d.types) != 0 {
 		return nil, fmt.Errorf("%d tokens with %d types: the file is incomplete: %w", n, len(d.types), ErrTokenizer)
 	}
-	t := &BPE{
+	if d.pieces != nil {
+		return d.buildPieces()
+	}
+	t := &Tokenizer{
 		Vocabulary: Vocabulary{bytes: make([][]byte, n), control: make([]bool, n)}, Split: d.split, Bos: d.bos, Eos: d.eos,
-		AddBOS: d.addBOS, Template: d.template, merges: make(map[uint64]merge, len(d.merges)), ids: make(map[string]int32, n), whole: make([]bool, n),
+		AddBOS: d.addBOS, Template: d.template, unmerged: d.unmerged, nfc: d.nfc, merges: make(map[uint64]merge, len(d.merges)), ids: make(map[string]int32, n), whole: make([]bool, n),
 	}
 	for i := range t.base {
 		t.base[i] = -1
@@ -234,20 +178,39 @@ func (d *definition) build() (*BPE, error) {
 			t.merges[pairKey(a, b)] = merge{int32(rank), c}
 		}
 	}
-	if t.Bos >= int32(n) || t.Eos >= int32(n) || t.AddBOS && t.Bos < 0 {
-		return nil, fmt.Errorf("begin mark %d or end mark %d is not one of the %d tokens: %w", t.Bos, t.Eos, n, ErrTokenizer)
+	if err := t.finish(d); err != nil {
+		return nil, err
+	}
+	t.findWhole()
+	return t, nil
+}
+
+// finish checks and completes what all kinds of tokenizers have.
+func (t *Tokenizer) finish(d *definition) error {
+	n := int32(t.Size())
+	for _, id := range d.ends {
+		if id != t.Eos {
+			t.ends = append(t.ends, id)
+		}
+	}
+	for _, id := range append([]int32{max(0, t.Bos)}, t.Ends()...) {
+		if id < 0 || id >= n {
+			return fmt.Errorf("begin mark %d or end mark %d is not one of the %d tokens: %w", t.Bos, id, n, ErrTokenizer)
+		}
+	}
+	if t.AddBOS && t.Bos < 0 {
+		return fmt.Errorf("texts shall have a begin mark, but none is named: %w", ErrTokenizer)
 	}
 	t.marks.ready()
 	t.always.ready()
-	t.findWhole()
-	return t, nil
+	return nil
 }
 
 // findWhole marks the tokens that merging their own bytes reaches: then a piece
 // of text that is such a token needs no merging. A token made by the pair (a,b)
 // is reached unless merging its bytes crosses the border between a and b, so
 // the merging is simply done.
-func (t *BPE) findWhole() {
+func (t *Tokenizer) findWhole() {
 	var ids []int32
 	for s, id := range t.ids {
 		if len(s) > longPiece {
@@ -282,9 +245,12 @@ func (m *marks) ready() {
 	*m = sorted
 }
 
-// Save stores the tokenizer in the metadata of a GGUF file, from which
+// Save stores a byte-level tokenizer in the metadata of a GGUF file, from which
 // FromMetadata makes it again.
-func (t *BPE) Save(w *weights.Writer) error {
+func (t *Tokenizer) Save(w *weights.Writer) error {
+	if t.pieces != nil {
+		return fmt.Errorf("only byte-level tokenizers are written: %w", ErrTokenizer)
+	}
 	tokens, types := make([]string, t.Size()), make([]int32, t.Size())
 	for i, b := range t.bytes {
 		tokens[i], types[i] = visible(b), typeNormal

@@ -14,6 +14,7 @@ const (
 	GPT2   Split = "gpt-2"
 	SmolLM Split = "smollm"    // GPT2 after isolating every digit
 	Llama3 Split = "llama-bpe" // digits in threes, words after any sign
+	Qwen2  Split = "qwen2"     // Llama3 with single digits
 )
 
 // next returns the length of the first piece of s, which is not empty and
@@ -28,7 +29,9 @@ func (p Split) next(s string) int {
 		// why "x  2" has one token for its two spaces.
 		return nextGPT2(s, true)
 	case Llama3:
-		return nextLlama3(s)
+		return nextLlama3(s, 3)
+	case Qwen2:
+		return nextLlama3(s, 1)
 	}
 	return nextGPT2(s, false)
 }
@@ -113,7 +116,9 @@ func spaces(s string, digits bool) int {
 //
 //	(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|
 //	 ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
-func nextLlama3(s string) int {
+//
+// with as many digits as said.
+func nextLlama3(s string, digits int) int {
 	if s[0] == '\'' {
 		if n := contraction(strings.ToLower(s[:min(3, len(s))])); n > 0 {
 			return n
@@ -130,7 +135,7 @@ func nextLlama3(s string) int {
 	}
 	if number(r) {
 		end := n
-		for range 2 {
+		for range digits - 1 {
 			if r, m := utf8.DecodeRuneInString(s[end:]); m > 0 && number(r) {
 				end += m
 			} else {

@@ -20,7 +20,7 @@ import (
 	"github.com/quaestor-kg/quaestor/reasoning/weights"
 )
 
-var smol = sync.OnceValues(func() (*BPE, error) {
+var smol = sync.OnceValues(func() (*Tokenizer, error) {
 	dir, _ := shared.Find()
 	f, err := weights.Open(filepath.Join(dir, "models", "smollm2-135m-instruct-q4_1.gguf"))
 	if err != nil {
@@ -30,7 +30,7 @@ var smol = sync.OnceValues(func() (*BPE, error) {
 	return FromFile(f)
 })
 
-func smollm(t testing.TB) *BPE {
+func smollm(t testing.TB) *Tokenizer {
 	shared.Dir(t)
 	b, err := smol()
 	if err != nil {
@@ -125,7 +125,7 @@ func TestChatGoldens(t *testing.T) {
 	if _, _, err := tk.Chat([]Message{{"root", "x"}}, true); err == nil {
 		t.Error("role root: no error")
 	}
-	if _, _, err := (&BPE{}).Chat(nil, true); err == nil {
+	if _, _, err := (&Tokenizer{}).Chat(nil, true); err == nil {
 		t.Error("no template: no error")
 	}
 }
@@ -163,7 +163,7 @@ var corpus = []string{
 	"which films star Tom Hanks and Meg Ryan", "the films of the actor of the films of the actor", strings.Repeat("aaaa", 40),
 }
 
-func trained(t testing.TB, size int) *BPE {
+func trained(t testing.TB, size int) *Tokenizer {
 	tk, err := Train(slices.Values(corpus), size, SmolLM, []string{"<|end|>", "<|pad|>"})
 	if err != nil {
 		t.Fatal(err)
@@ -204,7 +204,7 @@ func TestTrainedVocabulary(t *testing.T) {
 }
 
 func TestSaveRoundTrip(t *testing.T) {
-	for _, tk := range []*BPE{trained(t, 400), smollm(t)} {
+	for _, tk := range []*Tokenizer{trained(t, 400), smollm(t)} {
 		tk.Eos = 0
 		var w weights.Writer
 		if err := tk.Save(&w); err != nil {
@@ -250,7 +250,7 @@ func TestFromJSON(t *testing.T) {
 		"post_processor": map[string]any{"type": "TemplateProcessing", "single": []any{map[string]any{"SpecialToken": map[string]any{"id": "<|end|>"}}}},
 		"model":          map[string]any{"type": "BPE", "vocab": vocab, "merges": merges},
 	})
-	got, err := FromJSON(b)
+	got, err := FromJSON(b, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +271,7 @@ func TestFromJSON(t *testing.T) {
 		`{"pre_tokenizer":{"type":"ByteLevel"},"model":{"type":"BPE","vocab":{"a":0},"merges":["ab"]}}`,
 		`{"pre_tokenizer":{"type":"ByteLevel"},"model":{"type":"BPE","vocab":{"a":0},"merges":["a a"]}}`,
 	} {
-		if _, err := FromJSON([]byte(bad)); err == nil {
+		if _, err := FromJSON([]byte(bad), nil); err == nil {
 			t.Errorf("%s: no error", bad)
 		}
 	}
@@ -280,7 +280,8 @@ func TestFromJSON(t *testing.T) {
 func TestFromMetadataRefuses(t *testing.T) {
 	for want, m := range map[string]weights.Metadata{
 		"no tokenizer":  {},
-		"not supported": {"tokenizer.ggml.model": "llama"},
+		"not supported": {"tokenizer.ggml.model": "rwkv"},
+		"scores":        {"tokenizer.ggml.model": "llama", "tokenizer.ggml.tokens": []string{"a"}},
 		"pre-tokenizer": {"tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": "x"},
 		"incomplete":    {"tokenizer.ggml.model": "gpt2"},
 		"two symbols":   {"tokenizer.ggml.model": "gpt2", "tokenizer.ggml.tokens": []string{"a"}, "tokenizer.ggml.merges": []string{"aa"}},
@@ -294,7 +295,7 @@ func TestFromMetadataRefuses(t *testing.T) {
 
 // The heap must take the same pairs as the plain search.
 func TestMergingLongPieces(t *testing.T) {
-	for name, tk := range map[string]*BPE{"trained": trained(t, 400), "smollm": smollm(t)} {
+	for name, tk := range map[string]*Tokenizer{"trained": trained(t, 400), "smollm": smollm(t)} {
 		r := rand.New(rand.NewPCG(1, 5))
 		for range 300 {
 			var s []byte
@@ -365,7 +366,7 @@ func FuzzEncode(f *testing.F) {
 func FuzzFromJSON(f *testing.F) {
 	f.Add([]byte(`{"pre_tokenizer":{"type":"ByteLevel"},"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":["a b",["a","b"]]},"added_tokens":[{"id":3,"content":"<e>","special":true}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if tk, err := FromJSON(b); err == nil {
+		if tk, err := FromJSON(b, nil); err == nil {
 			tk.Encode("ab abba <e> 1")
 		}
 	})

@@ -13,7 +13,7 @@ import (
 // frequent pair again and again. The result depends only on the multiset of
 // texts. Fewer tokens come out when the texts have no more pairs that occur
 // twice.
-func Train(texts iter.Seq[string], size int, split Split, control []string) (*BPE, error) {
+func Train(texts iter.Seq[string], size int, split Split, control []string) (*Tokenizer, error) {
 	base := len(control) + 256
 	if size < base {
 		return nil, fmt.Errorf("a vocabulary of %d tokens cannot hold %d control tokens and 256 bytes", size, len(control))

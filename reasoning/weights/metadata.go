@@ -88,3 +88,18 @@ func (m Metadata) Floats(key string) []float32 {
 	v, _ := m[key].([]float32)
 	return v
 }
+
+// Bytes returns an array of 8-bit numbers, nil if the key is absent.
+func (m Metadata) Bytes(key string) []byte {
+	switch v := m[key].(type) {
+	case []uint8:
+		return v
+	case []int8:
+		out := make([]byte, len(v))
+		for i, x := range v {
+			out[i] = byte(x)
+		}
+		return out
+	}
+	return nil
+}
