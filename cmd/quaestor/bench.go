@@ -30,7 +30,7 @@ func (a *app) benchCommand() *cobra.Command {
 		),
 	}
 	c.PersistentFlags().Bool("record", false, "append the rows to docs/bench/NAME.tsv")
-	c.AddCommand(a.benchLoadCommand(), a.benchSPARQLCommand(), a.benchDecodeCommand())
+	c.AddCommand(a.benchLoadCommand(), a.benchSPARQLCommand(), a.benchDecodeCommand(), a.benchKVCommand())
 	return c
 }
 
@@ -67,18 +67,7 @@ func (a *app) report(c *cobra.Command, file string, rows []benchRow) error {
 	if record, _ := c.Flags().GetBool("record"); !record {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Join("docs", "bench"), 0o755); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(filepath.Join("docs", "bench", file), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(b.String())
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	return err
+	return appendBench(file, b.String())
 }
 
 // cpuName is the processor's own name, where the system tells.

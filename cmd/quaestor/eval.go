@@ -220,15 +220,15 @@ func (r *w3cRun) sparql(ctx context.Context, path string) error {
 }
 
 func (a *app) evalPerplexityCommand() *cobra.Command {
-	var text string
-	var window int
+	var text, kv string
+	var window, windows int
 	c := &cobra.Command{
 		Use:   "perplexity",
 		Short: "Measures how well a decoder predicts a text",
 		Example: examples(
 			"quaestor eval perplexity --model smollm2-135m-instruct-q4_1.gguf --text ppl.txt",
 			"quaestor eval perplexity --model smollm2-135m-instruct-q4_1.gguf --text ppl.txt --window 512",
-			"quaestor eval perplexity --model smollm2-135m-instruct-q4_1.gguf --text ppl.txt --json",
+			"quaestor eval perplexity --model smollm2-135m-instruct-q4_1.gguf --text ppl.txt --kv cbh4 --json",
 		),
 		Args: exactArgs(0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -242,6 +242,9 @@ func (a *app) evalPerplexityCommand() *cobra.Command {
 			}
 			defer m.Close()
 			ids := m.Tokenizer.Encode(string(b))
+			if kv != "" {
+				return a.evalKV(c.Context(), m, kv, ids, window, windows)
+			}
 			bar := a.newProgress("perplexity", "windows", int64(len(ids)/window))
 			p, err := m.Perplexity(c.Context(), ids, window, func(done, all int) { bar.Set(int64(done), "") })
 			bar.Finish()
@@ -258,5 +261,8 @@ func (a *app) evalPerplexityCommand() *cobra.Command {
 	c.Flags().String("model", "", "GGUF file or safetensors folder")
 	c.Flags().StringVar(&text, "text", "", "text file")
 	c.Flags().IntVar(&window, "window", 1024, "tokens a window; each starts anew")
+	c.Flags().IntVar(&window, "context", 1024, "the same as --window")
+	c.Flags().IntVar(&windows, "windows", 0, "windows at most, with --kv; 0 = all")
+	c.Flags().StringVar(&kv, "kv", "", kvFlagHelp)
 	return c
 }

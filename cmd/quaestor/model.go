@@ -37,7 +37,7 @@ func (a *app) modelCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error { return a.modelInfo(args[0], tensors) },
 	}
 	info.Flags().BoolVar(&tensors, "tensors", false, "list every tensor")
-	c.AddCommand(info)
+	c.AddCommand(info, a.modelKVCommand())
 	return c
 }
 

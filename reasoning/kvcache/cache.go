@@ -56,6 +56,9 @@ type Compressed interface {
 	EndPrompt()
 	// Usage returns where the memory goes, shared pages included.
 	Usage() Bytes
+	// Kept returns how many of the positions are still there, averaged over
+	// layers and heads.
+	Kept() float64
 }
 
 // Rows are query rows of one sequence: row i sees positions 0 to

@@ -300,8 +300,7 @@ func (s *sequence) choose(c *Compression, scores [][]float32, masks [][]uint64, 
 	return sel
 }
 
-// Kept returns how many of the positions of a sequence are still there,
-// averaged over layers and heads.
+// Kept implements Compressed.
 func (s *sequence) Kept() float64 {
 	p := s.store
 	sum := 0

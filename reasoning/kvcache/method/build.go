@@ -22,7 +22,7 @@ func Open(ctx context.Context, m *decode.Model, spec, text string) (*decode.Mode
 	if err != nil {
 		return nil, err
 	}
-	stats, err := Calibrate(ctx, m, s, text)
+	stats, err := Calibrate(ctx, m, text, s)
 	if err != nil {
 		return nil, err
 	}
@@ -208,13 +208,22 @@ func balance(beta []float32, weight, spread []float64) {
 	}
 }
 
-// codec makes the number format of a side: format, then wrappers from the
-// inside out. first is the side that says how vectors are mapped.
+// codec makes the number format of a side. first is the side that says how
+// vectors are mapped.
 func (b *builder) codec(s, first Side, m *kvcache.Map, side codec.Side) (c codec.Codec, err error) {
 	f, err := parseFormat(s.Format)
 	if err != nil {
 		return nil, err
 	}
+	if f.Kind == codec.Table || f.Kind == codec.Fixed {
+		f.Table = b.table(f.Format, first, s.Outliers, m, side)
+	}
+	return wrap(f, s, side)
+}
+
+// wrap makes the codec of a format and puts the wrappers of a side around it,
+// from the inside out.
+func wrap(f format, s Side, side codec.Side) (c codec.Codec, err error) {
 	f.Channel = s.Channel
 	switch {
 	case f.float:
@@ -222,9 +231,6 @@ func (b *builder) codec(s, first Side, m *kvcache.Map, side codec.Side) (c codec
 	case s.Nested:
 		c, err = codec.NewNested(f.Format, side)
 	default:
-		if f.Kind == codec.Table || f.Kind == codec.Fixed {
-			f.Table = b.table(f.Format, first, s.Outliers, m, side)
-		}
 		c, err = codec.NewScalar(f.Format, side)
 	}
 	if err != nil {

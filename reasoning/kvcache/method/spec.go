@@ -111,7 +111,7 @@ func parse(text string) (*Spec, error) {
 		}
 	}
 	if s.K.Format == "" || s.V.Format == "" {
-		return nil, fmt.Errorf("a composition names the formats of keys and values: k=...,v=...")
+		return nil, fmt.Errorf("a composition names the formats of keys and values, as in k=g4,v=g4")
 	}
 	return s, s.check()
 }

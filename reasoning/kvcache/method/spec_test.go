@@ -41,7 +41,7 @@ func TestSpecErrors(t *testing.T) {
 		"snapkv@half":                     "share",
 		"q8_0@0.5":                        "takes no share",
 		"nosuch@0.5":                      "unknown cache method",
-		"k=g4":                            "k=...,v=...",
+		"k=g4":                            "k=g4,v=g4",
 		"k=g4,v=g9":                       "bits",
 		"k=g4,v=g4,k=g4":                  "twice",
 		"k=g4,v=g4,sink=99":               "0 to 16",

@@ -42,14 +42,14 @@ const (
 	calibrationWindow = 768
 )
 
-// Calibrate reads text with the model and gathers what the specification needs;
-// nil when it needs nothing.
-func Calibrate(ctx context.Context, m *decode.Model, spec *Spec, text string) (*Stats, error) {
-	if !spec.calibrated() {
+// Calibrate reads text ("" = the built-in one) with the model and gathers what
+// the specifications need; nil when they need nothing.
+func Calibrate(ctx context.Context, m *decode.Model, text string, specs ...*Spec) (*Stats, error) {
+	if !slices.ContainsFunc(specs, (*Spec).calibrated) {
 		return nil, nil
 	}
 	if m.Tokenizer == nil {
-		return nil, fmt.Errorf("the cache method %v is calibrated on text, and the model has no tokenizer: use q8_0, q4_0 or kivi4", spec)
+		return nil, fmt.Errorf("methods with statistics are calibrated on text, and the model has no tokenizer: use q8_0, q4_0 or kivi4")
 	}
 	if text == "" {
 		text = CalibrationText
@@ -59,11 +59,7 @@ func Calibrate(ctx context.Context, m *decode.Model, spec *Spec, text string) (*
 	if n < 64 {
 		return nil, fmt.Errorf("the calibration text has %d tokens within the model's context of %d: give at least 64", len(ids), m.Config.Context)
 	}
-	return CalibrateOn(ctx, m, spec, ids[:n])
-}
-
-// CalibrateOn is Calibrate on tokens.
-func CalibrateOn(ctx context.Context, m *decode.Model, spec *Spec, ids []int32) (*Stats, error) {
+	ids = ids[:n]
 	r, err := Record(ctx, m, ids, max(4, len(ids)-calibrationWindow))
 	if err != nil {
 		return nil, err
@@ -91,7 +87,7 @@ func CalibrateOn(ctx context.Context, m *decode.Model, spec *Spec, ids []int32) 
 		s.Layers = append(s.Layers, st)
 	}
 	s.ID = hex.EncodeToString(h.Sum(nil)[:8])
-	if spec.Score == "retrieved" {
+	if slices.ContainsFunc(specs, func(s *Spec) bool { return s.Score == "retrieved" }) {
 		if s.Retrieval, err = retrievalHeads(ctx, m); err != nil {
 			return nil, err
 		}
