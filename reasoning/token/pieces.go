@@ -23,6 +23,7 @@ const space = "\u2581"
 type pieces struct {
 	unigram bool
 	prefix  bool // a space is put before the text
+	once    bool // but not when it begins with one
 	squeeze bool // runs of spaces count as one, and none ends a text
 	words   bool // pieces never go over the beginning of a word
 	normal  []func(string) string
@@ -186,10 +187,10 @@ func (p *pieces) encode(t *Tokenizer, dst []int32, text string) []int32 {
 	if text == "" {
 		return dst
 	}
-	if p.prefix && !(p.words && strings.HasPrefix(text, space)) {
-		text = " " + text
-	}
 	text = strings.ReplaceAll(text, " ", space)
+	if p.prefix && !(p.once && strings.HasPrefix(text, space)) {
+		text = space + text
+	}
 	for text != "" {
 		n := len(text)
 		if p.words {
@@ -368,7 +369,7 @@ func (p *pieces) steps(in *jsonFile) error {
 				return unsupported("pre_tokenizer Metaspace with", *s.Replacement)
 			}
 			p.prefix = s.PrependScheme != "never" && (s.AddPrefix == nil || *s.AddPrefix)
-			p.words = s.Split == nil || *s.Split
+			p.once, p.words = true, s.Split == nil || *s.Split
 		case "WhitespaceSplit":
 			p.normal = append(p.normal, func(x string) string { return strings.Join(strings.Fields(x), " ") })
 		default:
