@@ -88,6 +88,24 @@ func TestPipelineText(t *testing.T) {
 		"{city} ! > capital of",
 		"{city} ! > capital of [] > in state",
 		"{city} ! > capital of < x [some where] > in state",
+		"{train} max #3 top speed > operated by",
+		"{train} min @2 top speed",
+		"{train} # max < runs",
+		"{train} # min #2 > operated by {company} > runs",
+		"{train} # >= 2 > operated by",
+		"{train} # = 0 > operated by {company} : train",
+		"{train} @ > operated by < runs",
+		"[1] ~ [2] max top speed",
+		"[1] < runs ~ > operated by > runs [2] count",
+		"[1] >> part of << part of",
+		"{train} where top speed >= 12.5 where first <= 2014-03-05",
+		"{train} where first = 2014-03 where top speed > [#7]",
+		"[1] - top speed [2]",
+		"{train} , > operated by , < runs",
+		"{train} ; > operated by count",
+		"{train} ; < runs avg top speed",
+		"{train} ( top speed / page_count )",
+		"{train} ( max - min )",
 		"[nora ephron] < written by : film max page_count sum max",
 		"[#2] > count_where",
 		"{a b} where x < -3.50 avg count",
@@ -104,6 +122,9 @@ func TestPipelineText(t *testing.T) {
 	for _, text := range []string{
 		"", "x", "[", "[]", "[a", "{}", "[a] ", "[a]> r", "[a] >", "[a] > ", "[a] |", "[a] | > r", "[a] ! [b]", "[a] where r", "[a] where r > x",
 		"[a] count > r", "[a] = ", "[a] = [b] count", "[0] > r", "[a] max", "[a] > r []", "[a]  > r", "[a] > r  > s", "[a] sum", "[a] | > r []",
+		"{a} max #1 r", "{a} max #100 r", "{a} max #02 r", "{a} max # r", "{a} # max r", "{a} # > -1 > r", "{a} # > 2.5 > r", "{a} # > 1 > r {}", "{a} @ > r",
+		"{a} ~ > r", "{a} >> ", "{a} where r >= [", "{a} where r = 2014-13-01", "{a} - r", "{a} ,", "{a} , > r ,", "{a} ; > r", "{a} ; > r mode", "{a} ; > r sum",
+		"{a} ( r - s", "{a} ( r + s )", "{a} ( r - s ) count", "{a} , > r , > r , > r , > r",
 	} {
 		if p, err := Parse(text); err == nil {
 			t.Errorf("%q was accepted as %q", text, p)
@@ -114,7 +135,7 @@ func TestPipelineText(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"[1] > a < b count", "{c} ! > r [] > s = [#1]", "[a] where r > 5 max x", "[a] | > r < s [b] : c avg d", "[é 大] > _max"} {
+	for _, s := range []string{"[1] > a < b count", "{c} ! > r [] > s = [#1]", "[a] where r > 5 max x", "[a] | > r < s [b] : c avg d", "[é 大] > _max", "{c} # max #2 < r {d} @ > r < s ~ > r [x] ; > r avg s", "{c} where r >= 2014-03-05 ( a - b )", "[a] ~ [b] >> r , > r , < s", "[a] - r [b]"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -153,31 +174,56 @@ func TestBindNumber(t *testing.T) {
 func TestEvalSmall(t *testing.T) {
 	g := openText(t, smallTown)
 	for text, want := range map[string]string{
-		"{train}":                                   "Fast One, Slow One, Slow One",
-		"{train} max top speed":                     "Fast One",
-		"{train} min top speed":                     "Slow One, Slow One",
-		"{train} min top speed > operated by":       "Op (company), Oq",
-		"[slow one] > operated by":                  "Op (company), Oq",
-		"[op] < operated by":                        "Fast One, Slow One",
-		"[op company] < operated by":                "Fast One, Slow One",
-		"[op] < operated by > operated by":          "Oq", // the anchor leaves its own answer
-		"[paris] > twin > twin":                     "Fast One",
-		"{train} where top speed > 90.5":            "Fast One",
-		"{train} where first = 1970":                "Slow One",
-		"{train} max first":                         "Fast One",
-		"{train} ! > operated by":                   "Slow One",
-		"{train} ! > operated by [oq]":              "Fast One, Slow One",
-		"{train} | > operated by [oq]":              "Slow One",
-		"{train} | > operated by > runs [slow one]": "Fast One, Slow One",
-		"{train} count":                             "3",
-		"{train} sum top speed":                     "481",
-		"[op] > runs avg top speed":                 "195.25",
-		"[op] > runs = [fast one]":                  "true",
-		"[op] > runs = [oq]":                        "false",
-		"[op] > runs : city count":                  "0",
-		"[300] < top speed":                         "Fast One",
-		"[op] > page_count":                         "7",
-		"[rome] < twin > twin : train":              "",
+		"{train}":                                              "Fast One, Slow One, Slow One",
+		"{train} max top speed":                                "Fast One",
+		"{train} min top speed":                                "Slow One, Slow One",
+		"{train} min top speed > operated by":                  "Op (company), Oq",
+		"[slow one] > operated by":                             "Op (company), Oq",
+		"[op] < operated by":                                   "Fast One, Slow One",
+		"[op company] < operated by":                           "Fast One, Slow One",
+		"[op] < operated by > operated by":                     "Oq", // the anchor leaves its own answer
+		"[paris] > twin > twin":                                "Fast One",
+		"{train} where top speed > 90.5":                       "Fast One",
+		"{train} where first = 1970":                           "Slow One",
+		"{train} max first":                                    "Fast One",
+		"{train} ! > operated by":                              "Slow One",
+		"{train} ! > operated by [oq]":                         "Fast One, Slow One",
+		"{train} | > operated by [oq]":                         "Slow One",
+		"{train} | > operated by > runs [slow one]":            "Fast One, Slow One",
+		"{train} count":                                        "3",
+		"{train} sum top speed":                                "481",
+		"[op] > runs avg top speed":                            "195.25",
+		"[op] > runs = [fast one]":                             "true",
+		"[op] > runs = [oq]":                                   "false",
+		"[op] > runs : city count":                             "0",
+		"[300] < top speed":                                    "Fast One",
+		"[op] > page_count":                                    "7",
+		"[rome] < twin > twin : train":                         "",
+		"{train} max #2 top speed":                             "Fast One, Slow One, Slow One",
+		"{train} max @2 top speed":                             "Slow One, Slow One",
+		"{train} max @3 top speed":                             "",
+		"{train} # max > operated by":                          "Slow One",
+		"{train} # min > operated by":                          "Fast One",
+		"{train} # = 0 > operated by":                          "Slow One",
+		"{train} # >= 1 > operated by":                         "Fast One, Slow One",
+		"{city} # max < twin {city}":                           "",
+		"[op] # max > runs {train}":                            "Op (company)",
+		"{train} @ > operated by > runs":                       "Fast One, Slow One",
+		"[paris] ~ [rome] > twin":                              "Fast One, Paris, Rome",
+		"[oq] < operated by ~ > same owner [fast one]":         "Slow One, Slow One",
+		"[paris] >> twin":                                      "Fast One, Paris, Rome",
+		"{train} where top speed >= 90.5 count":                "3",
+		"{train} where first > 1999-04":                        "Fast One",
+		"{train} where first <= 1999-05-01":                    "Fast One, Slow One",
+		"{train} where first = 1999-05":                        "Fast One",
+		"{train} where first < 1970-01-02":                     "",
+		"{train} where top speed > [slow one]":                 "Fast One",
+		"[fast one] where top speed > [slow one] = [fast one]": "true",
+		"[fast one] - top speed [slow one]":                    "209.5",
+		"{train} , > operated by":                              "Fast One|Op (company); Slow One|; Slow One|Op (company); Slow One|Oq",
+		"{train} ; > operated by count":                        "Op (company)|2; Oq|1",
+		"{train} ; > operated by max top speed":                "Op (company)|300; Oq|90.5",
+		"[fast one] ( top speed / top speed )":                 "Fast One|1",
 	} {
 		p, err := Parse(text)
 		if err != nil {
@@ -205,10 +251,56 @@ func TestEvalSmall(t *testing.T) {
 	}
 }
 
+func TestReading(t *testing.T) {
+	g := openText(t, smallTown)
+	for text, want := range map[string]string{
+		"[op] < operated by":                    "what is operated by “Op (company)”",
+		"[fast one] > operated by":              "what “Fast One” is operated by",
+		"{train} | > operated by [op] count":    "the number of: every train, only those that are operated by “Op (company)”",
+		"{train} max #2 top speed":              "those with the 2 highest values of top speed among (every train)",
+		"{train} # max > operated by":           "the one with the most values of operated by among (every train)",
+		"{train} # >= 2 < runs : city":          "every train, only those with at least 2 things that have them as runs that is a city",
+		"{train} @ > operated by < runs":        "every train, only those whose operated by is also their runs",
+		"[fast one] ~ [slow one] max top speed": "the one with the highest top speed among (“Fast One” or “Slow One”)",
+		"[fast one] - top speed [slow one]":     "by how much the top speed of “Fast One” exceeds that of “Slow One”",
+		"{train} where top speed > [slow one]":  "every train, only with top speed over that of “Slow One”",
+		"{train} , > operated by":               "every train, and with each what it is operated by",
+		"{train} ; > operated by avg top speed": "for each of what these is operated by, the average top speed of: every train",
+		"{train} ( top speed - top speed )":     "the top speed minus the top speed of: every train",
+		"[paris] >> twin":                       "the twin of “Paris”, over any number of steps of that kind",
+	} {
+		p, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := g.Reading(p); got != want {
+			t.Errorf("%s reads %q, want %q", text, got, want)
+		}
+	}
+}
+
 func show(g *Graph, r Result) string {
 	switch r.Kind {
-	case Count, Sum, Avg:
+	case Count, Sum, Avg, Diff:
 		return fmt.Sprint(r.Number)
+	case Show, Group, Calc:
+		var rows []string
+		for _, row := range r.Rows {
+			var cs []string
+			for _, c := range row {
+				switch c.Kind {
+				case NodeCell:
+					cs = append(cs, g.Label(c.Node))
+				case NumberCell:
+					cs = append(cs, fmt.Sprint(c.Number))
+				default:
+					cs = append(cs, "")
+				}
+			}
+			rows = append(rows, strings.Join(cs, "|"))
+		}
+		slices.Sort(rows)
+		return strings.Join(rows, "; ")
 	case Ask:
 		return fmt.Sprint(r.Bool)
 	}
