@@ -272,8 +272,9 @@ func (g *Graph) Looping(s Set, a, b RD) Set {
 // compareSign is a comparison as SPARQL writes it.
 func compareSign(cmp byte) string { return strings.TrimSpace(cmpText(cmp)) }
 
-// NaN-free minimum and maximum of the values of a set; ok is false without any.
-func (g *Graph) extent(s Set, rel int) (lo, hi float64, ok bool) {
+// Extent returns the smallest and the largest value that a set has; ok is false if
+// it has none.
+func (g *Graph) Extent(s Set, rel int) (lo, hi float64, ok bool) {
 	lo, hi = math.Inf(1), math.Inf(-1)
 	for _, n := range s {
 		g.valuesOf(n, rel, func(v float64) { lo, hi, ok = min(lo, v), max(hi, v), true })

@@ -64,8 +64,8 @@ func (g *Graph) Finish(w Walk, e End) (Result, error) {
 		if err != nil {
 			return res, err
 		}
-		_, a, ok1 := g.extent(w.Set, r)
-		_, b, ok2 := g.extent(to, r)
+		_, a, ok1 := g.Extent(w.Set, r)
+		_, b, ok2 := g.Extent(to, r)
 		if res.Number = math.NaN(); ok1 && ok2 {
 			res.Number = a - b
 		}
@@ -151,7 +151,7 @@ func (g *Graph) show(rows [][]Cell, row []Cell, x Node, rds []RD) [][]Cell {
 // they have none.
 func (g *Graph) aggregate(s Set, rel int, by Aggregate) (out float64, ok bool) {
 	n := 0
-	lo, hi, ok := g.extent(s, rel)
+	lo, hi, ok := g.Extent(s, rel)
 	for _, x := range s {
 		g.valuesOf(x, rel, func(v float64) { out += v; n++ })
 	}

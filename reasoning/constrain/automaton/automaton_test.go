@@ -31,6 +31,7 @@ const town = `
 :paris rdfs:label "Paris" ; a :City ; :twin :rome ; :near "歪" , "שלום" , "😀" .
 :rome rdfs:label "Rome" ; :twin :paris , :t .
 :lone rdfs:label "Lonely" .
+:t :mass 40 . :u :mass 0 .
 _:b :knows :v ; :likes _:c . _:c :likes _:b .
 `
 
@@ -80,7 +81,7 @@ func vocabulary(g *constrain.Graph, rng *rand.Rand) *Vocab {
 	for range 200 {
 		k, _ := g.NameAt(rng.IntN(g.NameCount()))
 		r := g.Relations()[rng.IntN(len(g.Relations()))].Name
-		fmt.Fprintf(&text, " [%s] > %s < %s | > %s [1] : x ! > %s [] count = [2] where %s > 5 max %s", k, r, r, r, r, r, r)
+		fmt.Fprintf(&text, " [%s] > %s < %s | > %s [1] : x ! > %s [] count = [2] where %s > 5 max %s # max #2 < %s {train} @ > %s < %s ~ [2] >> %s , > %s ; < %s avg %s ( %s - %s ) - %s [1] where %s >= [1]", k, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r, r)
 	}
 	s := text.String()
 	seen := map[string]bool{}
@@ -131,11 +132,17 @@ func TestRandomWalks(t *testing.T) {
 			if mode == Names {
 				walks /= 10
 			}
+			if os.Getenv("QUAESTOR_WALKS") != "" { // 100,000 over the town alone
+				walks *= 10
+			}
+			if testing.Short() {
+				walks /= 10
+			}
 			zero, no, empty := 0, 0, 0
-			a := New(x, v, Options{Mode: mode, Refs: refs, Numbers: []string{"5", "1970", "90.5"}, None: true})
+			a := New(x, v, Options{Mode: mode, Refs: refs, Numbers: []string{"5", "2", "1970", "90.5", "1970-01-02"}, None: true})
 			for i := range walks {
 				if i%2500 == 0 { // a fresh cache now and then
-					a = New(x, v, Options{Mode: mode, Refs: refs, Numbers: []string{"5", "1970", "90.5"}, None: true})
+					a = New(x, v, Options{Mode: mode, Refs: refs, Numbers: []string{"5", "2", "1970", "90.5", "1970-01-02"}, None: true})
 				}
 				s := a.Start()
 				for !a.Final(s) {
@@ -182,6 +189,11 @@ func TestRandomWalks(t *testing.T) {
 					zero++
 				case res.Kind == constrain.Ask && !res.Bool:
 					no++
+				}
+			}
+			for k := constrain.EndKind(0); k <= constrain.Calc && mode == Full && name == "town" && !testing.Short(); k++ {
+				if kinds[k] == 0 {
+					t.Errorf("no walk ended as %d", k)
 				}
 			}
 			t.Logf("%s mode %d: %v, %d counts of zero, %d false, %d empty", name, mode, kinds, zero, no, empty)

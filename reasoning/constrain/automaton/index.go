@@ -2,6 +2,7 @@ package automaton
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/quaestor-kg/quaestor/reasoning/constrain"
 )
@@ -14,11 +15,25 @@ type Index struct {
 	names []uint32
 	// connected lists the names with an edge; nil if all have one.
 	connected []uint32
+	*lookups
+}
+
+// lookups are made when first needed.
+type lookups struct {
+	mu     sync.Mutex
+	having [][]uint32 // by relation and direction
+	extent map[int]extent
+}
+
+// extent holds the names with a value of one relation.
+type extent struct {
+	names  []uint32
+	lo, hi []float64
 }
 
 // NewIndex indexes the names of a graph.
 func NewIndex(g *constrain.Graph) *Index {
-	x := &Index{g: g, start: make([]uint32, g.Nodes()+1)}
+	x := &Index{g: g, start: make([]uint32, g.Nodes()+1), lookups: &lookups{extent: map[int]extent{}}}
 	dead := false
 	for i := range g.NameCount() {
 		_, nodes := g.NameAt(i)
@@ -128,4 +143,89 @@ func (x *Index) classesIn(s constrain.Set) []bool {
 		}
 	}
 	return out
+}
+
+// anyName reports whether a node with an edge of this kind has a name.
+func (x *Index) anyName(rd constrain.RD) bool { return len(x.namesHaving(rd)) > 0 }
+
+// namesHaving returns the names of the nodes that have an edge of this kind,
+// ascending. They are looked up once.
+func (x *Index) namesHaving(rd constrain.RD) []uint32 {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.having == nil {
+		x.having = make([][]uint32, 2*len(x.g.Relations()))
+		for n := range constrain.Node(x.g.Nodes()) {
+			for _, r := range x.g.RDsOf(n) {
+				x.having[r] = append(x.having[r], x.of(n)...)
+			}
+		}
+		for r, names := range x.having {
+			slices.Sort(names)
+			x.having[r] = slices.Compact(names)
+		}
+	}
+	return x.having[rd]
+}
+
+// valued returns the names with a value of a relation, ascending.
+func (x *Index) valued(rel int) []uint32 {
+	names, _, _ := x.extents(rel)
+	return names
+}
+
+// extents returns the names with a value of a relation, and the smallest and the
+// largest value of each. They are looked up once.
+func (x *Index) extents(rel int) (names []uint32, lo, hi []float64) {
+	list := x.namesHaving(constrain.RD(2 * rel))
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	e, ok := x.extent[rel]
+	if !ok {
+		for _, k := range list {
+			_, nodes := x.g.NameAt(int(k))
+			l, h, any := x.g.Extent(nodes, rel)
+			if any {
+				e.names, e.lo, e.hi = append(e.names, k), append(e.lo, l), append(e.hi, h)
+			}
+		}
+		x.extent[rel] = e
+	}
+	return e.names, e.lo, e.hi
+}
+
+// comparable returns the names to whose values some member of a set compares.
+func (x *Index) comparable(s constrain.Set, rel int, cmp byte) []uint32 {
+	least, most, ok := x.g.Extent(s, rel)
+	if !ok {
+		return nil
+	}
+	names, lo, hi := x.extents(rel)
+	out := []uint32{}
+	for i, k := range names {
+		if cmp == '>' && most > lo[i] || cmp == '<' && least < hi[i] || cmp == constrain.AtLeast && most >= lo[i] || cmp == constrain.AtMost && least <= hi[i] {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// both reports whether some member has an edge and a value.
+func (x *Index) both(s constrain.Set, rd constrain.RD, rel int) bool {
+	return slices.ContainsFunc(s, func(n constrain.Node) bool {
+		_, ok := slices.BinarySearch(x.g.RDsOf(n), rd)
+		return ok && len(x.g.Extreme(constrain.Set{n}, rel, true)) > 0
+	})
+}
+
+// calculable reports whether some member has values of two relations, the
+// second of which is not zero.
+func (x *Index) calculable(s constrain.Set, a, b int) bool {
+	return slices.ContainsFunc(s, func(n constrain.Node) bool {
+		if len(x.g.Extreme(constrain.Set{n}, a, true)) == 0 {
+			return false
+		}
+		lo, hi, ok := x.g.Extent(constrain.Set{n}, b)
+		return ok && (lo != 0 || hi != 0)
+	})
 }

@@ -21,6 +21,8 @@ type point struct {
 	onlyEdges bool
 	// empty: nothing is left; only its number may be asked for.
 	empty bool
+	// counting is the operation before, if its ends may still get a class.
+	counting *counting
 }
 
 // begin is the context of the start of a query.
@@ -110,7 +112,7 @@ func (a *Automaton) add(c *ctx, p point, text string, next func(*point)) {
 		n := p
 		n.text += text
 		n.ops++
-		n.noEdges, n.onlyEdges = false, false
+		n.noEdges, n.onlyEdges, n.counting = false, false, nil
 		next(&n)
 		return a.boundary(n)
 	}})
@@ -132,6 +134,9 @@ func (a *Automaton) graphOps(c *ctx, p point) {
 	}
 	rds := g.Offered(p.walk)
 	more := p.ops < a.opt.MaxOps
+	if p.counting != nil {
+		a.countedClass(c, p)
+	}
 	if !p.noEdges && p.edges < constrain.MaxSteps && more {
 		for _, rd := range rds {
 			if !a.x.canFollow(p.walk, rd) {
@@ -154,6 +159,7 @@ func (a *Automaton) graphOps(c *ctx, p point) {
 				a.branchStep(c, p, " |", nil, p.walk.Set, rd)
 			}
 		}
+		a.further(c, p, rds)
 		return
 	}
 	if more {
@@ -196,11 +202,11 @@ func (a *Automaton) graphOps(c *ctx, p point) {
 			continue
 		}
 		for _, num := range a.opt.Numbers {
-			if rel.Kind == constrain.DateValue && len(num) != 4 {
+			if !filters(rel, num) {
 				continue
 			}
-			for _, cmp := range []byte("<=>") {
-				a.add(c, p, " where "+rel.Name+" "+string(cmp)+" "+num, func(n *point) {
+			for _, cmp := range comparisonSigns {
+				a.add(c, p, " "+constrain.Op{Kind: constrain.Where, Rel: rel.Name, Cmp: cmp, Number: num}.String(), func(n *point) {
 					s := g.Filter(p.walk.Set, r, cmp, num)
 					if n.empty = len(s) == 0; !n.empty {
 						n.walk.Set = s
@@ -211,6 +217,18 @@ func (a *Automaton) graphOps(c *ctx, p point) {
 	}
 	a.closing(c, p, " count")
 	a.ask(c, p)
+	a.further(c, p, rds)
+}
+
+var comparisonSigns = []byte{'<', '=', '>', constrain.AtLeast, constrain.AtMost}
+
+// filters reports whether a number of the question can stand in a filter by a
+// relation: dates compare with years and dates only.
+func filters(rel *constrain.Relation, num string) bool {
+	if rel.Kind == constrain.DateValue {
+		return len(num) == 4 || constrain.IsDate(num)
+	}
+	return constrain.IsNumber(num)
 }
 
 func (a *Automaton) ask(c *ctx, p point) {
@@ -376,7 +394,7 @@ func (a *Automaton) branchStep(c *ctx, p point, sign string, path []constrain.RD
 				// The path may end here: what follows is a boundary at which an
 				// edge would read as one more step.
 				n := p
-				n.text, n.ops, n.noEdges, n.onlyEdges = text, p.ops+1, true, false
+				n.text, n.ops, n.noEdges, n.onlyEdges, n.counting = text, p.ops+1, true, false, nil
 				n.walk.Set = rest
 				a.graphOps(c, n)
 				n.text, n.noEdges, n.onlyEdges = text+" []", false, true
@@ -429,7 +447,7 @@ func (a *Automaton) branchName(p point, sign string, path []constrain.RD, target
 		n := p
 		n.text = text + shown[1:]
 		n.ops++
-		n.noEdges, n.onlyEdges = false, false
+		n.noEdges, n.onlyEdges, n.counting = false, false, nil
 		if s := a.leftBy(p, sign, path, name); len(s) > 0 {
 			n.walk.Set = s
 		} else if counts(name) {
@@ -450,7 +468,14 @@ func (a *Automaton) schemaOps(c *ctx, p point) {
 			a.add(c, p, " "+g.StepOf(rd).String(), func(n *point) { n.edges++ })
 		}
 	}
-	if p.onlyEdges || p.named && p.ops == 0 {
+	if p.counting != nil {
+		a.countedClass(c, p)
+	}
+	if p.onlyEdges {
+		return
+	}
+	if p.named && p.ops == 0 {
+		a.further(c, p, a.all())
 		return
 	}
 	if more {
@@ -475,16 +500,17 @@ func (a *Automaton) schemaOps(c *ctx, p point) {
 			a.closing(c, p, " avg "+rel.Name)
 		}
 		for _, num := range a.opt.Numbers {
-			if !more || rel.Kind == constrain.DateValue && len(num) != 4 {
+			if !more || !filters(&rel, num) {
 				continue
 			}
-			for _, cmp := range "<=>" {
-				a.add(c, p, " where "+rel.Name+" "+string(cmp)+" "+num, func(*point) {})
+			for _, cmp := range comparisonSigns {
+				a.add(c, p, " "+constrain.Op{Kind: constrain.Where, Rel: rel.Name, Cmp: cmp, Number: num}.String(), func(*point) {})
 			}
 		}
 	}
 	a.closing(c, p, " count")
 	a.ask(c, p)
+	a.further(c, p, a.all())
 }
 
 func (a *Automaton) schemaBranch(c *ctx, p point, sign, path string, rd constrain.RD, steps int) {
@@ -499,7 +525,7 @@ func (a *Automaton) schemaBranch(c *ctx, p point, sign, path string, rd constrai
 		return a.ctx(all, ' ', not, func(c *ctx) {
 			if not {
 				n := p
-				n.text, n.ops, n.noEdges, n.onlyEdges = all, p.ops+1, true, false
+				n.text, n.ops, n.noEdges, n.onlyEdges, n.counting = all, p.ops+1, true, false, nil
 				a.schemaOps(c, n)
 				e := n
 				e.text, e.noEdges, e.onlyEdges = all+" []", false, true
@@ -510,7 +536,7 @@ func (a *Automaton) schemaBranch(c *ctx, p point, sign, path string, rd constrai
 			c.arcs = append(c.arcs, arc{" [", func() *ctx {
 				return a.nameSlot(all+" [", nil, nil, func(_, shown string) *ctx {
 					n := p
-					n.text, n.ops, n.noEdges, n.onlyEdges = all+" "+shown, p.ops+1, false, false
+					n.text, n.ops, n.noEdges, n.onlyEdges, n.counting = all+" "+shown, p.ops+1, false, false, nil
 					return a.boundary(n)
 				})
 			}})
