@@ -67,7 +67,7 @@ func TestExpandAgreesWithDequantize(t *testing.T) {
 func product(r *rand.Rand, w *tensor.Matrix, tokens int) Product {
 	p := Product{W: w, Y: make([]float32, tokens*w.Rows)}
 	if r.IntN(3) > 0 {
-		p.P = Default().Pack(w)
+		p.P = Default().Pack(w, nil)
 	}
 	return p
 }
@@ -172,7 +172,7 @@ func BenchmarkMatMul(b *testing.B) {
 	for _, f := range formats {
 		w := randomMatrix(r, f, 1536, 768)
 		for _, tokens := range []int{1, 4, 64, 512} {
-			x, q := random(r, tokens*768), []Product{{W: w, P: Default().Pack(w), Y: make([]float32, tokens*1536)}}
+			x, q := random(r, tokens*768), []Product{{W: w, P: Default().Pack(w, nil), Y: make([]float32, tokens*1536)}}
 			p := NewPool(1)
 			b.Run(fmt.Sprintf("%v/tokens=%d", f, tokens), func(b *testing.B) {
 				for b.Loop() {

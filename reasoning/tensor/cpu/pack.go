@@ -2,7 +2,6 @@ package cpu
 
 import (
 	"encoding/binary"
-	"unsafe"
 
 	"github.com/quaestor-kg/quaestor/reasoning/tensor"
 )
@@ -95,27 +94,28 @@ func (f *form) codeBytes() int { return 64 * f.bits }
 // Bytes returns the memory of the packed form.
 func (p *Packed) Bytes() int64 { return int64(len(p.codes) + len(p.scales)) }
 
-// PackedBytes returns the memory that Pack would need, 0 for a matrix that it
-// leaves as it is.
+// PackedBytes returns the memory that Pack will take from an arena, 0 for a
+// matrix that it leaves as it is.
 func PackedBytes(m *tensor.Matrix) int64 {
 	f, ok := formOf(m.Type)
 	if !ok {
 		return 0
 	}
-	return int64((m.Rows+15)/16) * int64(m.Cols/32) * int64(f.codeBytes()+f.scaleBytes())
+	n := (m.Rows + 15) / 16 * (m.Cols / 32)
+	return int64(roundUp(n*f.codeBytes(), cacheLine) + roundUp(n*f.scaleBytes(), cacheLine))
 }
 
 // Pack lays a quantised matrix out for the kernels of this machine. It returns
 // nil for matrices that are multiplied as they are: floats, and all where there
 // are only portable kernels.
-func (p *Pool) Pack(m *tensor.Matrix) *Packed {
+func (p *Pool) Pack(m *tensor.Matrix, arena *Arena) *Packed {
 	f, ok := formOf(m.Type)
 	if !ok || m.Rows == 0 {
 		return nil
 	}
 	blocks, panels := m.Cols/32, (m.Rows+15)/16
 	out := &Packed{Rows: m.Rows, Cols: m.Cols, form: f}
-	out.codes, out.scales = lined(panels*blocks*f.codeBytes()), lined(panels*blocks*f.scaleBytes())
+	out.codes, out.scales = arena.take(panels*blocks*f.codeBytes()), arena.take(panels*blocks*f.scaleBytes())
 	const together = 8
 	p.Run(NewJob(func(part int) {
 		w := packer{m: m, p: out}
@@ -124,13 +124,6 @@ func (p *Pool) Pack(m *tensor.Matrix) *Packed {
 		}
 	}), (panels+together-1)/together)
 	return out
-}
-
-// lined returns n bytes that begin at a cache line.
-func lined(n int) []byte {
-	b := make([]byte, n+63)
-	skip := int(-uintptr(unsafe.Pointer(unsafe.SliceData(b))) & 63)
-	return b[skip : skip+n : skip+n]
 }
 
 // packer packs panels of one matrix.

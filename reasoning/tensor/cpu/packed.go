@@ -211,3 +211,6 @@ func (j *packedJob) panels(q *Product, lo, hi int) {
 func after[T any](p *T, n int) *T {
 	return (*T)(unsafe.Add(unsafe.Pointer(p), n*int(unsafe.Sizeof(*p))))
 }
+
+// address returns where b is in memory.
+func address(b []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(b))) }

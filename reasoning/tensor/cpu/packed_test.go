@@ -66,7 +66,7 @@ func TestDigitsKeepNaN(t *testing.T) {
 			w := randomMatrix(r, f, 20, 256)
 			x := random(r, 256)
 			x[77] = float32(math.NaN())
-			p := Product{W: w, P: Default().Pack(w), Y: make([]float32, 20)}
+			p := Product{W: w, P: Default().Pack(w, nil), Y: make([]float32, 20)}
 			Default().MatMul(x, 1, []Product{p})
 			for i, y := range p.Y {
 				if y == y {

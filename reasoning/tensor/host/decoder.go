@@ -28,13 +28,11 @@ func (b *Backend) Close() error { return nil }
 // Decoder implements tensor.Backend.
 func (b *Backend) Decoder(spec *tensor.Llama) (tensor.Decoder, error) {
 	d := &Decoder{spec: spec, pool: b.pool, packed: make([]packedLayer, len(spec.Layers))}
-	pack := func(m *tensor.Matrix) *cpu.Packed {
-		p := d.pool.Pack(m)
-		if p != nil {
-			d.bytes += p.Bytes()
-		}
-		return p
+	var err error
+	if d.arena, err = cpu.NewArena(PackedBytes(spec)); err != nil {
+		return nil, err
 	}
+	pack := func(m *tensor.Matrix) *cpu.Packed { return d.pool.Pack(m, d.arena) }
 	for i := range spec.Layers {
 		l := &spec.Layers[i]
 		d.packed[i] = packedLayer{
@@ -52,7 +50,7 @@ type Decoder struct {
 	spec   *tensor.Llama
 	packed []packedLayer
 	output *cpu.Packed
-	bytes  int64 // of packed matrices
+	arena  *cpu.Arena // of packed matrices
 	pool   *cpu.Pool
 	runs   sync.Pool // *run
 	rope   struct {
@@ -61,15 +59,28 @@ type Decoder struct {
 	}
 }
 
+// PackedBytes returns the memory that a model's packed matrices take on this
+// machine.
+func PackedBytes(spec *tensor.Llama) int64 {
+	n := cpu.PackedBytes(spec.Output)
+	for i := range spec.Layers {
+		l := &spec.Layers[i]
+		for _, m := range []*tensor.Matrix{l.Q.W, l.K.W, l.V.W, l.O.W, l.Gate.W, l.Up.W, l.Down.W} {
+			n += cpu.PackedBytes(m)
+		}
+	}
+	return n
+}
+
 // packedLayer has the matrices of a layer as the kernels want them; nil where
 // they want them as they are.
 type packedLayer struct{ q, k, v, o, gate, up, down *cpu.Packed }
 
 // Close implements tensor.Decoder.
-func (d *Decoder) Close() error { return nil }
+func (d *Decoder) Close() error { return d.arena.Close() }
 
 // Bytes implements tensor.Decoder.
-func (d *Decoder) Bytes() int64 { return d.bytes }
+func (d *Decoder) Bytes() int64 { return d.arena.Bytes() }
 
 // angles returns cosines and sines of all positions below n, times the
 // rotation's magnitude.
