@@ -84,6 +84,7 @@ came from. Everything runs on this machine; nothing is downloaded.`,
 	root.AddCommand(
 		a.demoCommand(), a.serveCommand(),
 		a.loadCommand(), a.queryCommand(), a.updateCommand(), a.explainCommand(), a.dumpCommand(), a.parseCommand(),
+		a.ingestCommand(), a.factsCommand(), a.forgetCommand(),
 		a.askCommand(), a.trainCommand(), a.modelCommand(), a.evalCommand(), a.benchCommand(),
 		a.statsCommand(), a.verifyCommand(), a.compactCommand(), a.doctorCommand(), a.configCommand(),
 	)

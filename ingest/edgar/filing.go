@@ -124,6 +124,7 @@ type Page struct {
 	Tree   *doc.Tree
 	Inline bool // it has tags
 	Text   bool // it is plain text
+	Media  string
 }
 
 // Filing is a set of documents that were filed as one.

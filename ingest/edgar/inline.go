@@ -189,7 +189,7 @@ func (p *inlinePage) openFact(t *markup.Token, local string) {
 		p.f.problem(p.name, t.From, "%s: concept %q: its prefix is not declared", x.ID, t.Attr("name"))
 	}
 	x.Page = p.r.Pages() - 1
-	if p.r.Hidden() {
+	if p.header > 0 {
 		x.Page = doc.Hidden
 	}
 	if t.Attr("sign") == "-" {

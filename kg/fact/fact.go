@@ -43,8 +43,9 @@ type Fact struct {
 	Decimals string // last accurate place: -6 = millions, INF = exact; empty if not stated
 	Scale    int    // power of ten the shown number is in; Value has it applied
 	Span     doc.Span
-	Row      string // heading of its table row, or the sentence it stands in
-	Column   string // headings of its table column, outermost first, joined by " | "
+	More     []doc.Span // further pieces of a text that is shown in several
+	Row      string     // heading of its table row, or the sentence it stands in
+	Column   string     // headings of its table column, outermost first, joined by " | "
 	Footnote string
 }
 
@@ -113,6 +114,12 @@ func (f *Fact) Quads(yield func(kg.TermQuad) bool) {
 	q.str(PSpan, f.Span.Literal())
 	if f.Span.Doc != f.Graph {
 		q.iri(PIn, f.Span.Doc)
+	}
+	for i, m := range f.More {
+		q.str(PMore, strconv.Itoa(i+2)+":"+m.Literal())
+		if m.Doc != f.Span.Doc {
+			q.str(PMore+"In", strconv.Itoa(i+2)+":"+m.Doc)
+		}
 	}
 	q.str(PRow, f.Row)
 	q.str(PColumn, f.Column)
@@ -340,6 +347,7 @@ func (r *Reader) read(group []kg.Quad) (f Fact, ok bool, err error) {
 	}
 	f.ID, f.Graph = id.Value, graph.Value
 	in, span := f.Graph, ""
+	var more, moreIn []string
 	for _, q := range group {
 		p, err := r.term(q.P)
 		if err != nil {
@@ -376,6 +384,10 @@ func (r *Reader) read(group []kg.Quad) (f Fact, ok bool, err error) {
 			span = o.Value
 		case PIn:
 			in = o.Value
+		case PMore:
+			more = append(more, o.Value)
+		case PMore + "In":
+			moreIn = append(moreIn, o.Value)
 		case PRow:
 			f.Row = o.Value
 		case PColumn:
@@ -390,6 +402,33 @@ func (r *Reader) read(group []kg.Quad) (f Fact, ok bool, err error) {
 	}
 	f.Numeric = f.Numeric || f.Nil && f.Unit != ""
 	slices.SortFunc(f.Dims, func(a, b Dim) int { return cmp.Compare(a.Axis, b.Axis) })
-	f.Span, err = doc.ParseSpan(in, span)
+	if f.Span, err = doc.ParseSpan(in, span); err != nil {
+		return f, false, err
+	}
+	err = f.further(more, moreIn)
 	return f, err == nil, err
+}
+
+// further reads the spans after the first: "2:SPAN", "3:SPAN" ..., and their
+// documents where those differ from the first's.
+func (f *Fact) further(more, in []string) error {
+	docs := map[string]string{}
+	for _, s := range in {
+		n, d, _ := strings.Cut(s, ":")
+		docs[n] = d
+	}
+	slices.SortFunc(more, func(a, b string) int {
+		x, _, _ := strings.Cut(a, ":")
+		y, _, _ := strings.Cut(b, ":")
+		return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(x, y))
+	})
+	for _, m := range more {
+		n, lit, _ := strings.Cut(m, ":")
+		s, err := doc.ParseSpan(cmp.Or(docs[n], f.Span.Doc), lit)
+		if err != nil {
+			return err
+		}
+		f.More = append(f.More, s)
+	}
+	return nil
 }

@@ -33,6 +33,7 @@ const (
 	PDecimals = NS + "decimals" // xsd:integer, or "INF"
 	PScale    = NS + "scale"    // power of ten that the shown number is in
 	PSpan     = NS + "span"     // doc.Span.Literal
+	PMore     = NS + "further"  // "2:SPAN" and on: a text shown in several pieces
 	PIn       = NS + "in"       // document of the span, if it is not the graph's
 	PRow      = NS + "row"      // heading of the table row, or the sentence
 	PColumn   = NS + "column"   // headings of the table column

@@ -1,0 +1,53 @@
+package ingest
+
+import (
+	"strconv"
+
+	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/kg/doc"
+	"github.com/quaestor-kg/quaestor/kg/fact"
+)
+
+// maxPhrases is how many key phrases a section gets.
+const maxPhrases = 8
+
+// sections describes the sections of the documents: headings, spans, and the
+// section or document each is part of.
+func (x *builder) sections() {
+	for i, t := range x.b.trees {
+		if t == nil {
+			continue
+		}
+		d := &x.b.docs[i]
+		for n := range t.Nodes {
+			if t.Nodes[n].Kind != doc.Section {
+				continue
+			}
+			h := n + 1
+			start, end := t.Bytes(int(t.Nodes[h].From), int(t.Nodes[h].To))
+			if end <= start {
+				continue
+			}
+			s := doc.Span{Doc: d.ID, Start: start, End: end, Page: int(t.Nodes[n].Page), Hash: doc.Hash(x.b.files[i][start:end])}
+			up := d.ID
+			if p := t.Within(int(t.Nodes[n].Parent), doc.Section); p >= 0 {
+				up = SectionIRI(d.ID, p)
+			}
+			x.add(SectionIRI(d.ID, n), kg.RDFType, kg.NewIRI(fact.SectionClass))
+			x.add(SectionIRI(d.ID, n), fact.PHeading, kg.NewString(clip(oneLine(t.Str(h)))))
+			x.add(SectionIRI(d.ID, n), doc.PPartOf, kg.NewIRI(up))
+			x.add(SectionIRI(d.ID, n), fact.PSpan, kg.NewString(s.Literal()))
+			if d.ID != x.b.graph {
+				x.add(SectionIRI(d.ID, n), fact.PIn, kg.NewIRI(d.ID))
+			}
+		}
+	}
+}
+
+// SectionIRI is the IRI of a section: its document and the index of its node.
+func SectionIRI(docIRI string, node int) string { return docIRI + "#s" + strconv.Itoa(node) }
+
+// add adds a statement to the unit's graph.
+func (x *builder) add(s, p string, o kg.Term) {
+	x.b.extra = append(x.b.extra, kg.TermQuad{S: kg.NewIRI(s), P: kg.NewIRI(p), O: o, G: kg.NewIRI(x.b.graph)})
+}
