@@ -114,7 +114,7 @@ func (t *Table) ScoreAll(q, out []float32) { t.rows.Multiply(q, out) }
 
 // Score is the score of a query vector against one entity.
 func (t *Table) Score(q []float32, e int32) float32 {
-	return kernel.Dot(q[:t.rows.K], t.rows.Row(int(e)))
+	return t.rows.MultiplyRow(q, int(e))
 }
 
 // ScoreBatch writes the scores of qs [n][Rank] against all entities into out

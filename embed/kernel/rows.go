@@ -31,10 +31,11 @@ func (m Rows) Row(i int) []float32 {
 	return m.Data[i*m.Stride : i*m.Stride+m.K : i*m.Stride+m.K]
 }
 
-// aligned returns n zeros that start at a cache line.
+// aligned returns n zeros that start at a cache line. Tiles may read, but not
+// use, some numbers after the last: up to rowStep lie there.
 func aligned(n int) []float32 {
 	const line = 64
-	b := make([]float32, n+line/4)
+	b := make([]float32, n+line/4+rowStep)
 	skip := 0
 	if rest := int(uintptr(unsafe.Pointer(&b[0])) % line); rest != 0 {
 		skip = (line - rest) / 4
@@ -49,9 +50,33 @@ func (m Rows) Multiply(q, out []float32) {
 	if len(q) < m.K || len(out) < m.N {
 		panic(fmt.Sprintf("kernel: query of %d and result of %d for %d rows of %d", len(q), len(out), m.N, m.K))
 	}
-	for i := range m.N {
-		out[i] = Dot(q[:m.K], m.Row(i))
+	if len(q) < m.Stride {
+		padded := aligned(m.Stride)
+		copy(padded, q[:m.K])
+		q = padded
 	}
+	whole := m.N &^ 3
+	dots(m.Data, q, out[:whole], m.Stride)
+	if rest := m.N - whole; rest > 0 {
+		var last [4]float32
+		dots(m.Data[whole*m.Stride:], q, last[:], m.Stride)
+		copy(out[whole:m.N], last[:rest])
+	}
+}
+
+// MultiplyRow is one result of Multiply, with the same bits.
+func (m Rows) MultiplyRow(q []float32, i int) float32 {
+	row := m.Row(i)
+	var acc [16]float32
+	for k, x := range q[:m.K] {
+		acc[k%16] = fma(x, row[k], acc[k%16])
+	}
+	for half := 8; half > 0; half /= 2 {
+		for k := range half {
+			acc[k] += acc[k+half]
+		}
+	}
+	return acc[0]
 }
 
 // Dot is the inner product of two vectors of one length.

@@ -1,0 +1,412 @@
+#include "textflag.h"
+
+// Kernels for AVX2 and FMA: those of kernels512_amd64.s with half the width.
+
+#define ROW(addr, t, c0, c1) \
+	VBROADCASTSS addr, t; \
+	VFMADD231PS  Y12, t, c0; \
+	VFMADD231PS  Y13, t, c1
+
+// func tile256(t *tile)
+// Six rows of sixteen lanes.
+TEXT ·tile256(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), DI
+	MOVQ 0(DI), SI
+	MOVQ 8(DI), R8
+	MOVQ 16(DI), R9
+	MOVQ 24(DI), DX
+	MOVQ 32(DI), R10
+	MOVQ 40(DI), BX
+	MOVQ 48(DI), R11
+	MOVQ 64(DI), R13
+	LEAQ (R8)(R8*2), R12
+	CMPQ 88(DI), $0
+	JNE  load
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	JMP  outer
+
+load:
+	VMOVUPS (BX), Y0
+	VMOVUPS 32(BX), Y1
+	ADDQ R11, BX
+	VMOVUPS (BX), Y2
+	VMOVUPS 32(BX), Y3
+	ADDQ R11, BX
+	VMOVUPS (BX), Y4
+	VMOVUPS 32(BX), Y5
+	ADDQ R11, BX
+	VMOVUPS (BX), Y6
+	VMOVUPS 32(BX), Y7
+	ADDQ R11, BX
+	VMOVUPS (BX), Y8
+	VMOVUPS 32(BX), Y9
+	ADDQ R11, BX
+	VMOVUPS (BX), Y10
+	VMOVUPS 32(BX), Y11
+
+outer:
+	MOVQ 56(DI), CX
+	MOVQ DX, AX
+	MOVQ SI, R14
+	LEAQ (R14)(R12*1), R15
+
+step:
+	VMOVUPS (AX), Y12
+	VMOVUPS 32(AX), Y13
+	ROW((R14), Y14, Y0, Y1)
+	ROW((R14)(R8*1), Y15, Y2, Y3)
+	ROW((R14)(R8*2), Y14, Y4, Y5)
+	ROW((R15), Y15, Y6, Y7)
+	ROW((R15)(R8*1), Y14, Y8, Y9)
+	ROW((R15)(R8*2), Y15, Y10, Y11)
+	ADDQ R9, R14
+	ADDQ R9, R15
+	ADDQ R10, AX
+	DECQ CX
+	JNZ  step
+	ADDQ 72(DI), SI
+	ADDQ 80(DI), DX
+	DECQ R13
+	JNZ  outer
+
+	MOVQ 40(DI), BX
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	ADDQ R11, BX
+	VMOVUPS Y2, (BX)
+	VMOVUPS Y3, 32(BX)
+	ADDQ R11, BX
+	VMOVUPS Y4, (BX)
+	VMOVUPS Y5, 32(BX)
+	ADDQ R11, BX
+	VMOVUPS Y6, (BX)
+	VMOVUPS Y7, 32(BX)
+	ADDQ R11, BX
+	VMOVUPS Y8, (BX)
+	VMOVUPS Y9, 32(BX)
+	ADDQ R11, BX
+	VMOVUPS Y10, (BX)
+	VMOVUPS Y11, 32(BX)
+	VZEROUPPER
+	RET
+
+// e^x of x in Y0, with Y1, Y2 and Y3 as scratch. The constants are read from
+// a table of whole vectors at R15.
+#define EXP \
+	VMOVUPS      32(R15), Y1; \
+	VFMADD231PS  0(R15), Y0, Y1; \
+	VSUBPS       32(R15), Y1, Y2; \
+	VFNMADD231PS 64(R15), Y2, Y0; \
+	VFNMADD231PS 96(R15), Y2, Y0; \
+	VMULPS       Y0, Y0, Y2; \
+	VPSLLD       $23, Y1, Y1; \
+	VMOVUPS      128(R15), Y3; \
+	VFMADD213PS  160(R15), Y0, Y3; \
+	VFMADD213PS  192(R15), Y0, Y3; \
+	VFMADD213PS  224(R15), Y0, Y3; \
+	VFMADD213PS  256(R15), Y0, Y3; \
+	VFMADD213PS  288(R15), Y0, Y3; \
+	VFMADD213PS  Y0, Y2, Y3; \
+	VADDPS       320(R15), Y3, Y3; \
+	VPADDD       Y1, Y3, Y0
+
+#define SOFTMAX(off, ref, sum, top) \
+	VMOVUPS off(SI), Y0; \
+	VMAXPS  Y0, top, top; \
+	VSUBPS  ref, Y0, Y0; \
+	VMINPS  384(R15), Y0, Y0; \
+	VMAXPS  352(R15), Y0, Y0; \
+	EXP; \
+	VADDPS  Y0, sum, sum; \
+	VMOVUPS Y0, off(SI)
+
+// func softmax256(p *float32, n int, ref, sum, top *[Lanes]float32)
+TEXT ·softmax256(SB), NOSPLIT, $0-40
+	MOVQ p+0(FP), SI
+	MOVQ n+8(FP), CX
+	MOVQ ref+16(FP), R8
+	MOVQ sum+24(FP), R9
+	MOVQ top+32(FP), R10
+	LEAQ ·expVectors(SB), R15
+	MOVQ SI, R11
+	MOVQ CX, R12
+
+	VMOVUPS (R8), Y4
+	VMOVUPS 32(R8), Y5
+	VMOVUPS (R9), Y6
+	VMOVUPS 32(R9), Y7
+	VMOVUPS (R10), Y8
+	VMOVUPS 32(R10), Y9
+
+low:
+	SOFTMAX(0, Y4, Y6, Y8)
+	SOFTMAX(32, Y5, Y7, Y9)
+	ADDQ $128, SI
+	DECQ CX
+	JNZ  low
+	VMOVUPS Y6, (R9)
+	VMOVUPS Y7, 32(R9)
+	VMOVUPS Y8, (R10)
+	VMOVUPS Y9, 32(R10)
+
+	MOVQ R11, SI
+	MOVQ R12, CX
+	VMOVUPS 64(R8), Y4
+	VMOVUPS 96(R8), Y5
+	VMOVUPS 64(R9), Y6
+	VMOVUPS 96(R9), Y7
+	VMOVUPS 64(R10), Y8
+	VMOVUPS 96(R10), Y9
+
+high:
+	SOFTMAX(64, Y4, Y6, Y8)
+	SOFTMAX(96, Y5, Y7, Y9)
+	ADDQ $128, SI
+	DECQ CX
+	JNZ  high
+	VMOVUPS Y6, 64(R9)
+	VMOVUPS Y7, 96(R9)
+	VMOVUPS Y8, 64(R10)
+	VMOVUPS Y9, 96(R10)
+	VZEROUPPER
+	RET
+
+#define LOGISTIC(off, prod, pos) \
+	VMOVUPS   off(SI), Y12; \
+	VMAXPS    Y15, Y12, Y1; \
+	VADDPS    Y1, pos, pos; \
+	VORPS     Y14, Y12, Y0; \
+	VMAXPS    352(R15), Y0, Y0; \
+	EXP; \
+	VMOVUPS   320(R15), Y3; \
+	VADDPS    Y3, Y0, Y2; \
+	VMULPS    Y2, prod, prod; \
+	VBLENDVPS Y12, Y0, Y3, Y3; \
+	VDIVPS    Y2, Y3, Y3; \
+	VMOVUPS   Y3, off(SI)
+
+// func logistic256(p *float32, n int, prod, pos *[Lanes]float32)
+TEXT ·logistic256(SB), NOSPLIT, $0-32
+	MOVQ p+0(FP), SI
+	MOVQ n+8(FP), CX
+	MOVQ prod+16(FP), R8
+	MOVQ pos+24(FP), R9
+	LEAQ ·expVectors(SB), R15
+	VMOVUPS 416(R15), Y14
+	VXORPS  Y15, Y15, Y15
+	VMOVUPS (R8), Y4
+	VMOVUPS 32(R8), Y5
+	VMOVUPS 64(R8), Y6
+	VMOVUPS 96(R8), Y7
+	VMOVUPS (R9), Y8
+	VMOVUPS 32(R9), Y9
+	VMOVUPS 64(R9), Y10
+	VMOVUPS 96(R9), Y11
+
+row:
+	LOGISTIC(0, Y4, Y8)
+	LOGISTIC(32, Y5, Y9)
+	LOGISTIC(64, Y6, Y10)
+	LOGISTIC(96, Y7, Y11)
+	ADDQ $128, SI
+	DECQ CX
+	JNZ  row
+	VMOVUPS Y4, (R8)
+	VMOVUPS Y5, 32(R8)
+	VMOVUPS Y6, 64(R8)
+	VMOVUPS Y7, 96(R8)
+	VMOVUPS Y8, (R9)
+	VMOVUPS Y9, 32(R9)
+	VMOVUPS Y10, 64(R9)
+	VMOVUPS Y11, 96(R9)
+	VZEROUPPER
+	RET
+
+#define COUNT(off, target, above, equal) \
+	VMOVUPS off(SI), Y0; \
+	VCMPPS  $30, target, Y0, Y1; \
+	VCMPPS  $0, target, Y0, Y2; \
+	VPSUBD  Y1, above, above; \
+	VPSUBD  Y2, equal, equal
+
+// func count256(p *float32, n int, target *[Lanes]float32, above, equal *[Lanes]int32)
+TEXT ·count256(SB), NOSPLIT, $0-40
+	MOVQ p+0(FP), SI
+	MOVQ n+8(FP), CX
+	MOVQ target+16(FP), R8
+	MOVQ above+24(FP), R9
+	MOVQ equal+32(FP), R10
+	VMOVUPS (R8), Y4
+	VMOVUPS 32(R8), Y5
+	VMOVUPS 64(R8), Y6
+	VMOVUPS 96(R8), Y7
+	VMOVDQU (R9), Y8
+	VMOVDQU 32(R9), Y9
+	VMOVDQU 64(R9), Y10
+	VMOVDQU 96(R9), Y11
+	VMOVDQU (R10), Y12
+	VMOVDQU 32(R10), Y13
+	VMOVDQU 64(R10), Y14
+	VMOVDQU 96(R10), Y15
+
+row:
+	COUNT(0, Y4, Y8, Y12)
+	COUNT(32, Y5, Y9, Y13)
+	COUNT(64, Y6, Y10, Y14)
+	COUNT(96, Y7, Y11, Y15)
+	ADDQ $128, SI
+	DECQ CX
+	JNZ  row
+	VMOVDQU Y8, (R9)
+	VMOVDQU Y9, 32(R9)
+	VMOVDQU Y10, 64(R9)
+	VMOVDQU Y11, 96(R9)
+	VMOVDQU Y12, (R10)
+	VMOVDQU Y13, 32(R10)
+	VMOVDQU Y14, 64(R10)
+	VMOVDQU Y15, 96(R10)
+	VZEROUPPER
+	RET
+
+#define FOLD(lo, hi, x, addr) \
+	VADDPS       hi, lo, lo; \
+	VEXTRACTF128 $1, lo, X10; \
+	VADDPS       X10, x, x; \
+	VPERMILPS    $14, x, X10; \
+	VADDPS       X10, x, x; \
+	VPERMILPS    $1, x, X10; \
+	VADDSS       X10, x, x; \
+	VMOVSS       x, addr
+
+// func dots256(rows, q, out *float32, k, n int)
+TEXT ·dots256(SB), NOSPLIT, $0-40
+	MOVQ rows+0(FP), SI
+	MOVQ q+8(FP), DX
+	MOVQ out+16(FP), DI
+	MOVQ k+24(FP), R8
+	MOVQ n+32(FP), CX
+	SHLQ $2, R8
+	LEAQ (R8)(R8*2), R9
+
+four:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	XORQ   AX, AX
+	MOVQ   SI, R10
+	LEAQ   (SI)(R9*1), R11
+
+block:
+	VMOVUPS     (DX)(AX*1), Y8
+	VMOVUPS     32(DX)(AX*1), Y9
+	VFMADD231PS (R10), Y8, Y0
+	VFMADD231PS 32(R10), Y9, Y1
+	VFMADD231PS (R10)(R8*1), Y8, Y2
+	VFMADD231PS 32(R10)(R8*1), Y9, Y3
+	VFMADD231PS (R10)(R8*2), Y8, Y4
+	VFMADD231PS 32(R10)(R8*2), Y9, Y5
+	VFMADD231PS (R11), Y8, Y6
+	VFMADD231PS 32(R11), Y9, Y7
+	PREFETCHT0  4096(R10)
+	PREFETCHT0  4096(R11)
+	ADDQ        $64, R10
+	ADDQ        $64, R11
+	ADDQ        $64, AX
+	CMPQ        AX, R8
+	JLT         block
+	FOLD(Y0, Y1, X0, (DI))
+	FOLD(Y2, Y3, X2, 4(DI))
+	FOLD(Y4, Y5, X4, 8(DI))
+	FOLD(Y6, Y7, X6, 12(DI))
+	ADDQ        $16, DI
+	LEAQ        (SI)(R8*4), SI
+	SUBQ        $4, CX
+	JNZ         four
+	VZEROUPPER
+	RET
+
+// func adagrad256(p, sum, grad *float32, n int, rate, eps float32)
+TEXT ·adagrad256(SB), NOSPLIT, $0-40
+	MOVQ p+0(FP), DI
+	MOVQ sum+8(FP), SI
+	MOVQ grad+16(FP), DX
+	MOVQ n+24(FP), CX
+	VBROADCASTSS rate+32(FP), Y6
+	VBROADCASTSS eps+36(FP), Y7
+
+block:
+	VMOVUPS     (DX), Y0
+	VMOVUPS     (SI), Y1
+	VFMADD231PS Y0, Y0, Y1
+	VMOVUPS     Y1, (SI)
+	VSQRTPS     Y1, Y1
+	VADDPS      Y7, Y1, Y1
+	VDIVPS      Y1, Y0, Y0
+	VMULPS      Y6, Y0, Y0
+	VMOVUPS     (DI), Y2
+	VSUBPS      Y0, Y2, Y2
+	VMOVUPS     Y2, (DI)
+	ADDQ        $32, DX
+	ADDQ        $32, SI
+	ADDQ        $32, DI
+	SUBQ        $8, CX
+	JNZ         block
+	VZEROUPPER
+	RET
+
+// func adam256(p, m, v, grad *float32, n int, s *AdamStep)
+TEXT ·adam256(SB), NOSPLIT, $0-48
+	MOVQ p+0(FP), DI
+	MOVQ m+8(FP), SI
+	MOVQ v+16(FP), BX
+	MOVQ grad+24(FP), DX
+	MOVQ n+32(FP), CX
+	MOVQ s+40(FP), AX
+	VBROADCASTSS 0(AX), Y9
+	VBROADCASTSS 4(AX), Y10
+	VBROADCASTSS 8(AX), Y11
+	VBROADCASTSS 12(AX), Y12
+	VBROADCASTSS 16(AX), Y13
+	VBROADCASTSS 20(AX), Y14
+	VBROADCASTSS 24(AX), Y15
+
+block:
+	VMOVUPS     (DX), Y0
+	VMULPS      Y0, Y0, Y1
+	VMULPS      Y11, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VFMADD231PS (SI), Y9, Y0
+	VFMADD231PS (BX), Y10, Y1
+	VMOVUPS     Y0, (SI)
+	VMOVUPS     Y1, (BX)
+	VSQRTPS     Y1, Y1
+	VFMADD213PS Y15, Y14, Y1
+	VDIVPS      Y1, Y0, Y0
+	VMULPS      Y13, Y0, Y0
+	VMOVUPS     (DI), Y2
+	VSUBPS      Y0, Y2, Y2
+	VMOVUPS     Y2, (DI)
+	ADDQ        $32, DX
+	ADDQ        $32, SI
+	ADDQ        $32, BX
+	ADDQ        $32, DI
+	SUBQ        $8, CX
+	JNZ         block
+	VZEROUPPER
+	RET

@@ -1,0 +1,556 @@
+#include "textflag.h"
+
+// Kernels for AVX-512 F and DQ. ops.go says what each computes; the order of
+// every sum is the same there, here and in kernels256_amd64.s.
+
+// One step of a tile: row i of A times two vectors of B.
+#define ROW(addr, t, c0, c1) \
+	VBROADCASTSS addr, t; \
+	VFMADD231PS  Z24, t, c0; \
+	VFMADD231PS  Z25, t, c1
+
+#define ROW1(addr, t, c0) \
+	VBROADCASTSS addr, t; \
+	VFMADD231PS  Z24, t, c0
+
+#define LOADARGS \
+	MOVQ t+0(FP), DI; \
+	MOVQ 0(DI), SI; \
+	MOVQ 8(DI), R8; \
+	MOVQ 16(DI), R9; \
+	MOVQ 24(DI), DX; \
+	MOVQ 32(DI), R10; \
+	MOVQ 40(DI), BX; \
+	MOVQ 48(DI), R11; \
+	MOVQ 64(DI), R13; \
+	LEAQ (R8)(R8*2), R12  // 3 rows of A
+
+// func tile32x512(t *tile)
+TEXT ·tile32x512(SB), NOSPLIT, $0-8
+	LOADARGS
+	MOVQ BX, CX
+	CMPQ 88(DI), $0
+	JNE  load
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	VPXORQ Z9, Z9, Z9
+	VPXORQ Z10, Z10, Z10
+	VPXORQ Z11, Z11, Z11
+	VPXORQ Z12, Z12, Z12
+	VPXORQ Z13, Z13, Z13
+	VPXORQ Z14, Z14, Z14
+	VPXORQ Z15, Z15, Z15
+	VPXORQ Z16, Z16, Z16
+	VPXORQ Z17, Z17, Z17
+	VPXORQ Z18, Z18, Z18
+	VPXORQ Z19, Z19, Z19
+	VPXORQ Z20, Z20, Z20
+	VPXORQ Z21, Z21, Z21
+	VPXORQ Z22, Z22, Z22
+	VPXORQ Z23, Z23, Z23
+	JMP  outer
+
+load:
+	VMOVUPS 0(CX), Z0
+	VMOVUPS 64(CX), Z1
+	ADDQ R11, CX
+	VMOVUPS 0(CX), Z2
+	VMOVUPS 64(CX), Z3
+	ADDQ R11, CX
+	VMOVUPS 0(CX), Z4
+	VMOVUPS 64(CX), Z5
+	ADDQ R11, CX
+	VMOVUPS 0(CX), Z6
+	VMOVUPS 64(CX), Z7
+	ADDQ R11, CX
+	VMOVUPS 0(CX), Z8
+	VMOVUPS 64(CX), Z9
+	ADDQ R11, CX
+	VMOVUPS 0(CX), Z10
+	VMOVUPS 64(CX), Z11
+	ADDQ R11, CX
+	VMOVUPS 0(CX), Z12
+	VMOVUPS 64(CX), Z13
+	ADDQ R11, CX
+	VMOVUPS 0(CX), Z14
+	VMOVUPS 64(CX), Z15
+	ADDQ R11, CX
+	VMOVUPS 0(CX), Z16
+	VMOVUPS 64(CX), Z17
+	ADDQ R11, CX
+	VMOVUPS 0(CX), Z18
+	VMOVUPS 64(CX), Z19
+	ADDQ R11, CX
+	VMOVUPS 0(CX), Z20
+	VMOVUPS 64(CX), Z21
+	ADDQ R11, CX
+	VMOVUPS 0(CX), Z22
+	VMOVUPS 64(CX), Z23
+
+outer:
+	MOVQ 56(DI), CX       // depth
+	MOVQ DX, AX           // row of B
+	MOVQ SI, R14          // rows 0, 3, 6 and 9 of A
+	LEAQ (R14)(R12*1), R15
+
+step:
+	VMOVUPS (AX), Z24
+	VMOVUPS 64(AX), Z25
+	ROW((R14), Z26, Z0, Z1)
+	ROW((R14)(R8*1), Z27, Z2, Z3)
+	ROW((R14)(R8*2), Z28, Z4, Z5)
+	ROW((R15), Z29, Z6, Z7)
+	ROW((R15)(R8*1), Z30, Z8, Z9)
+	ROW((R15)(R8*2), Z31, Z10, Z11)
+	LEAQ (R14)(R12*2), BX
+	ROW((BX), Z26, Z12, Z13)
+	ROW((BX)(R8*1), Z27, Z14, Z15)
+	ROW((BX)(R8*2), Z28, Z16, Z17)
+	LEAQ (R15)(R12*2), BX
+	ROW((BX), Z29, Z18, Z19)
+	ROW((BX)(R8*1), Z30, Z20, Z21)
+	ROW((BX)(R8*2), Z31, Z22, Z23)
+	ADDQ R9, R14
+	ADDQ R9, R15
+	ADDQ R10, AX
+	DECQ CX
+	JNZ  step
+	ADDQ 72(DI), SI
+	ADDQ 80(DI), DX
+	DECQ R13
+	JNZ  outer
+
+	MOVQ 40(DI), CX
+	VMOVUPS Z0, 0(CX)
+	VMOVUPS Z1, 64(CX)
+	ADDQ R11, CX
+	VMOVUPS Z2, 0(CX)
+	VMOVUPS Z3, 64(CX)
+	ADDQ R11, CX
+	VMOVUPS Z4, 0(CX)
+	VMOVUPS Z5, 64(CX)
+	ADDQ R11, CX
+	VMOVUPS Z6, 0(CX)
+	VMOVUPS Z7, 64(CX)
+	ADDQ R11, CX
+	VMOVUPS Z8, 0(CX)
+	VMOVUPS Z9, 64(CX)
+	ADDQ R11, CX
+	VMOVUPS Z10, 0(CX)
+	VMOVUPS Z11, 64(CX)
+	ADDQ R11, CX
+	VMOVUPS Z12, 0(CX)
+	VMOVUPS Z13, 64(CX)
+	ADDQ R11, CX
+	VMOVUPS Z14, 0(CX)
+	VMOVUPS Z15, 64(CX)
+	ADDQ R11, CX
+	VMOVUPS Z16, 0(CX)
+	VMOVUPS Z17, 64(CX)
+	ADDQ R11, CX
+	VMOVUPS Z18, 0(CX)
+	VMOVUPS Z19, 64(CX)
+	ADDQ R11, CX
+	VMOVUPS Z20, 0(CX)
+	VMOVUPS Z21, 64(CX)
+	ADDQ R11, CX
+	VMOVUPS Z22, 0(CX)
+	VMOVUPS Z23, 64(CX)
+	VZEROUPPER
+	RET
+
+// func tile16x512(t *tile)
+TEXT ·tile16x512(SB), NOSPLIT, $0-8
+	LOADARGS
+	MOVQ BX, CX
+	CMPQ 88(DI), $0
+	JNE  load
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	VPXORQ Z9, Z9, Z9
+	VPXORQ Z10, Z10, Z10
+	VPXORQ Z11, Z11, Z11
+	JMP  outer
+
+load:
+	VMOVUPS 0(CX), Z0
+	ADDQ R11, CX
+	VMOVUPS 0(CX), Z1
+	ADDQ R11, CX
+	VMOVUPS 0(CX), Z2
+	ADDQ R11, CX
+	VMOVUPS 0(CX), Z3
+	ADDQ R11, CX
+	VMOVUPS 0(CX), Z4
+	ADDQ R11, CX
+	VMOVUPS 0(CX), Z5
+	ADDQ R11, CX
+	VMOVUPS 0(CX), Z6
+	ADDQ R11, CX
+	VMOVUPS 0(CX), Z7
+	ADDQ R11, CX
+	VMOVUPS 0(CX), Z8
+	ADDQ R11, CX
+	VMOVUPS 0(CX), Z9
+	ADDQ R11, CX
+	VMOVUPS 0(CX), Z10
+	ADDQ R11, CX
+	VMOVUPS 0(CX), Z11
+
+outer:
+	MOVQ 56(DI), CX       // depth
+	MOVQ DX, AX           // row of B
+	MOVQ SI, R14          // rows 0, 3, 6 and 9 of A
+	LEAQ (R14)(R12*1), R15
+
+step:
+	VMOVUPS (AX), Z24
+	ROW1((R14), Z26, Z0)
+	ROW1((R14)(R8*1), Z27, Z1)
+	ROW1((R14)(R8*2), Z28, Z2)
+	ROW1((R15), Z29, Z3)
+	ROW1((R15)(R8*1), Z30, Z4)
+	ROW1((R15)(R8*2), Z31, Z5)
+	LEAQ (R14)(R12*2), BX
+	ROW1((BX), Z26, Z6)
+	ROW1((BX)(R8*1), Z27, Z7)
+	ROW1((BX)(R8*2), Z28, Z8)
+	LEAQ (R15)(R12*2), BX
+	ROW1((BX), Z29, Z9)
+	ROW1((BX)(R8*1), Z30, Z10)
+	ROW1((BX)(R8*2), Z31, Z11)
+	ADDQ R9, R14
+	ADDQ R9, R15
+	ADDQ R10, AX
+	DECQ CX
+	JNZ  step
+	ADDQ 72(DI), SI
+	ADDQ 80(DI), DX
+	DECQ R13
+	JNZ  outer
+
+	MOVQ 40(DI), CX
+	VMOVUPS Z0, 0(CX)
+	ADDQ R11, CX
+	VMOVUPS Z1, 0(CX)
+	ADDQ R11, CX
+	VMOVUPS Z2, 0(CX)
+	ADDQ R11, CX
+	VMOVUPS Z3, 0(CX)
+	ADDQ R11, CX
+	VMOVUPS Z4, 0(CX)
+	ADDQ R11, CX
+	VMOVUPS Z5, 0(CX)
+	ADDQ R11, CX
+	VMOVUPS Z6, 0(CX)
+	ADDQ R11, CX
+	VMOVUPS Z7, 0(CX)
+	ADDQ R11, CX
+	VMOVUPS Z8, 0(CX)
+	ADDQ R11, CX
+	VMOVUPS Z9, 0(CX)
+	ADDQ R11, CX
+	VMOVUPS Z10, 0(CX)
+	ADDQ R11, CX
+	VMOVUPS Z11, 0(CX)
+	VZEROUPPER
+	RET
+
+// e^x of x, with t and n as scratch; the constants are in Z16..Z26.
+#define EXP(x, t, n) \
+	VMOVAPS      Z17, t; \
+	VFMADD231PS  Z16, x, t; \
+	VSUBPS       Z17, t, n; \
+	VFNMADD231PS Z18, n, x; \
+	VFNMADD231PS Z19, n, x; \
+	VMULPS       x, x, n; \
+	VPSLLD       $23, t, t; \
+	VMOVAPS      Z20, Z31; \
+	VFMADD213PS  Z21, x, Z31; \
+	VFMADD213PS  Z22, x, Z31; \
+	VFMADD213PS  Z23, x, Z31; \
+	VFMADD213PS  Z24, x, Z31; \
+	VFMADD213PS  Z25, x, Z31; \
+	VFMADD213PS  x, n, Z31; \
+	VADDPS       Z26, Z31, Z31; \
+	VPADDD       t, Z31, x
+
+#define EXPCONSTANTS \
+	VBROADCASTSS ·expTable+0(SB), Z16; \
+	VBROADCASTSS ·expTable+4(SB), Z17; \
+	VBROADCASTSS ·expTable+8(SB), Z18; \
+	VBROADCASTSS ·expTable+12(SB), Z19; \
+	VBROADCASTSS ·expTable+16(SB), Z20; \
+	VBROADCASTSS ·expTable+20(SB), Z21; \
+	VBROADCASTSS ·expTable+24(SB), Z22; \
+	VBROADCASTSS ·expTable+28(SB), Z23; \
+	VBROADCASTSS ·expTable+32(SB), Z24; \
+	VBROADCASTSS ·expTable+36(SB), Z25; \
+	VBROADCASTSS ·expTable+40(SB), Z26; \
+	VBROADCASTSS ·expTable+44(SB), Z27; \
+	VBROADCASTSS ·expTable+48(SB), Z28
+
+// func softmax512(p *float32, n int, ref, sum, top *[Lanes]float32)
+TEXT ·softmax512(SB), NOSPLIT, $0-40
+	MOVQ p+0(FP), SI
+	MOVQ n+8(FP), CX
+	MOVQ ref+16(FP), R8
+	MOVQ sum+24(FP), R9
+	MOVQ top+32(FP), R10
+	EXPCONSTANTS
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	VMOVUPS (R9), Z6
+	VMOVUPS 64(R9), Z7
+	VMOVUPS (R10), Z8
+	VMOVUPS 64(R10), Z9
+
+row:
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMAXPS  Z0, Z8, Z8
+	VMAXPS  Z1, Z9, Z9
+	VSUBPS  Z4, Z0, Z0
+	VSUBPS  Z5, Z1, Z1
+	VMINPS  Z28, Z0, Z0
+	VMINPS  Z28, Z1, Z1
+	VMAXPS  Z27, Z0, Z0
+	VMAXPS  Z27, Z1, Z1
+	EXP(Z0, Z2, Z3)
+	EXP(Z1, Z10, Z11)
+	VADDPS  Z0, Z6, Z6
+	VADDPS  Z1, Z7, Z7
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	ADDQ    $128, SI
+	DECQ    CX
+	JNZ     row
+	VMOVUPS Z6, (R9)
+	VMOVUPS Z7, 64(R9)
+	VMOVUPS Z8, (R10)
+	VMOVUPS Z9, 64(R10)
+	VZEROUPPER
+	RET
+
+// The sigmoid of s in x, which keeps s until the end; t, n and e are scratch.
+#define LOGISTIC(s, prod, pos, t, n, e) \
+	VMAXPS   Z15, s, t; \
+	VADDPS   t, pos, pos; \
+	VPMOVD2M s, K1; \
+	VORPS    Z14, s, e; \
+	VMAXPS   Z27, e, e; \
+	EXP(e, t, n); \
+	VADDPS   Z26, e, n; \
+	VMULPS   n, prod, prod; \
+	VMOVAPS  Z26, s; \
+	VMOVAPS  e, K1, s; \
+	VDIVPS   n, s, s
+
+// func logistic512(p *float32, n int, prod, pos *[Lanes]float32)
+TEXT ·logistic512(SB), NOSPLIT, $0-32
+	MOVQ p+0(FP), SI
+	MOVQ n+8(FP), CX
+	MOVQ prod+16(FP), R8
+	MOVQ pos+24(FP), R9
+	EXPCONSTANTS
+	VPXORQ Z15, Z15, Z15
+	VBROADCASTSS ·expTable+52(SB), Z14 // the sign bit
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	VMOVUPS (R9), Z6
+	VMOVUPS 64(R9), Z7
+
+row:
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	LOGISTIC(Z0, Z4, Z6, Z2, Z3, Z8)
+	LOGISTIC(Z1, Z5, Z7, Z9, Z10, Z11)
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	ADDQ    $128, SI
+	DECQ    CX
+	JNZ     row
+	VMOVUPS Z4, (R8)
+	VMOVUPS Z5, 64(R8)
+	VMOVUPS Z6, (R9)
+	VMOVUPS Z7, 64(R9)
+	VZEROUPPER
+	RET
+
+// func count512(p *float32, n int, target *[Lanes]float32, above, equal *[Lanes]int32)
+TEXT ·count512(SB), NOSPLIT, $0-40
+	MOVQ p+0(FP), SI
+	MOVQ n+8(FP), CX
+	MOVQ target+16(FP), R8
+	MOVQ above+24(FP), R9
+	MOVQ equal+32(FP), R10
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	VMOVDQU32 (R9), Z6
+	VMOVDQU32 64(R9), Z7
+	VMOVDQU32 (R10), Z8
+	VMOVDQU32 64(R10), Z9
+	VPTERNLOGD $255, Z10, Z10, Z10 // all ones: -1
+
+row:
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VCMPPS  $30, Z4, Z0, K1 // above, ordered
+	VCMPPS  $30, Z5, Z1, K2
+	VCMPPS  $0, Z4, Z0, K3
+	VCMPPS  $0, Z5, Z1, K4
+	VPSUBD  Z10, Z6, K1, Z6
+	VPSUBD  Z10, Z7, K2, Z7
+	VPSUBD  Z10, Z8, K3, Z8
+	VPSUBD  Z10, Z9, K4, Z9
+	ADDQ    $128, SI
+	DECQ    CX
+	JNZ     row
+	VMOVDQU32 Z6, (R9)
+	VMOVDQU32 Z7, 64(R9)
+	VMOVDQU32 Z8, (R10)
+	VMOVDQU32 Z9, 64(R10)
+	VZEROUPPER
+	RET
+
+// The sum of the sixteen lanes of z, folded in halves, to an address.
+#define FOLD(z, y, x, addr) \
+	VEXTRACTF64X4 $1, z, Y8; \
+	VADDPS        Y8, y, y; \
+	VEXTRACTF128  $1, y, X8; \
+	VADDPS        X8, x, x; \
+	VPERMILPS     $14, x, X8; \
+	VADDPS        X8, x, x; \
+	VPERMILPS     $1, x, X8; \
+	VADDSS        X8, x, x; \
+	VMOVSS        x, addr
+
+// func dots512(rows, q, out *float32, k, n int)
+// n and k are multiples of 4 and 16.
+TEXT ·dots512(SB), NOSPLIT, $0-40
+	MOVQ rows+0(FP), SI
+	MOVQ q+8(FP), DX
+	MOVQ out+16(FP), DI
+	MOVQ k+24(FP), R8
+	MOVQ n+32(FP), CX
+	SHLQ $2, R8
+	LEAQ (R8)(R8*2), R9
+
+four:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	XORQ   AX, AX
+	MOVQ   SI, R10
+	LEAQ   (SI)(R9*1), R11
+
+block:
+	VMOVUPS     (DX)(AX*1), Z4
+	VFMADD231PS (R10), Z4, Z0
+	VFMADD231PS (R10)(R8*1), Z4, Z1
+	VFMADD231PS (R10)(R8*2), Z4, Z2
+	VFMADD231PS (R11), Z4, Z3
+	PREFETCHT0  4096(R10)
+	PREFETCHT0  4096(R11)
+	ADDQ        $64, R10
+	ADDQ        $64, R11
+	ADDQ        $64, AX
+	CMPQ        AX, R8
+	JLT         block
+	FOLD(Z0, Y0, X0, (DI))
+	FOLD(Z1, Y1, X1, 4(DI))
+	FOLD(Z2, Y2, X2, 8(DI))
+	FOLD(Z3, Y3, X3, 12(DI))
+	ADDQ        $16, DI
+	LEAQ        (SI)(R8*4), SI
+	SUBQ        $4, CX
+	JNZ         four
+	VZEROUPPER
+	RET
+
+// func adagrad512(p, sum, grad *float32, n int, rate, eps float32)
+// n is a multiple of 16.
+TEXT ·adagrad512(SB), NOSPLIT, $0-40
+	MOVQ p+0(FP), DI
+	MOVQ sum+8(FP), SI
+	MOVQ grad+16(FP), DX
+	MOVQ n+24(FP), CX
+	VBROADCASTSS rate+32(FP), Z6
+	VBROADCASTSS eps+36(FP), Z7
+
+block:
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (SI), Z1
+	VFMADD231PS Z0, Z0, Z1
+	VMOVUPS     Z1, (SI)
+	VSQRTPS     Z1, Z1
+	VADDPS      Z7, Z1, Z1
+	VDIVPS      Z1, Z0, Z0
+	VMULPS      Z6, Z0, Z0
+	VMOVUPS     (DI), Z2
+	VSUBPS      Z0, Z2, Z2
+	VMOVUPS     Z2, (DI)
+	ADDQ        $64, DX
+	ADDQ        $64, SI
+	ADDQ        $64, DI
+	SUBQ        $16, CX
+	JNZ         block
+	VZEROUPPER
+	RET
+
+// func adam512(p, m, v, grad *float32, n int, s *AdamStep)
+// n is a multiple of 16.
+TEXT ·adam512(SB), NOSPLIT, $0-48
+	MOVQ p+0(FP), DI
+	MOVQ m+8(FP), SI
+	MOVQ v+16(FP), BX
+	MOVQ grad+24(FP), DX
+	MOVQ n+32(FP), CX
+	MOVQ s+40(FP), AX
+	VBROADCASTSS 0(AX), Z10
+	VBROADCASTSS 4(AX), Z11
+	VBROADCASTSS 8(AX), Z12
+	VBROADCASTSS 12(AX), Z13
+	VBROADCASTSS 16(AX), Z14
+	VBROADCASTSS 20(AX), Z15
+	VBROADCASTSS 24(AX), Z16
+
+block:
+	VMOVUPS     (DX), Z0
+	VMULPS      Z0, Z0, Z1
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z13, Z1, Z1
+	VFMADD231PS (SI), Z10, Z0
+	VFMADD231PS (BX), Z11, Z1
+	VMOVUPS     Z0, (SI)
+	VMOVUPS     Z1, (BX)
+	VSQRTPS     Z1, Z1
+	VFMADD213PS Z16, Z15, Z1
+	VDIVPS      Z1, Z0, Z0
+	VMULPS      Z14, Z0, Z0
+	VMOVUPS     (DI), Z2
+	VSUBPS      Z0, Z2, Z2
+	VMOVUPS     Z2, (DI)
+	ADDQ        $64, DX
+	ADDQ        $64, SI
+	ADDQ        $64, BX
+	ADDQ        $64, DI
+	SUBQ        $16, CX
+	JNZ         block
+	VZEROUPPER
+	RET
