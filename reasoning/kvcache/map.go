@@ -32,7 +32,9 @@ type Map struct {
 	signs []float32
 }
 
-func (m *Map) check(sh Shape) error {
+// Check reports a map that does not fit a shape, and makes one that does ready
+// for use.
+func (m *Map) Check(sh Shape) error {
 	n := sh.Heads * sh.Dim
 	switch {
 	case m.Heads != sh.Heads || m.Dim != sh.Dim:

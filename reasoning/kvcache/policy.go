@@ -13,7 +13,7 @@ type Policy struct {
 	// the key of cached prefixes and of saved sequences.
 	ID     string
 	Model  string // which weights; part of these keys too
-	Single bool // exact numbers have 32 bits
+	Single bool   // exact numbers have 32 bits
 
 	Sink   int // positions at the start that stay exact, at most 16
 	Window int // positions before the page in progress that stay exact; whole pages
@@ -62,7 +62,7 @@ func (p *Policy) check(sh Shape) error {
 				return fmt.Errorf("kvcache: layer %d has no number format", l)
 			}
 			if f.Map != nil {
-				if err := f.Map.check(sh); err != nil {
+				if err := f.Map.Check(sh); err != nil {
 					return fmt.Errorf("kvcache: layer %d: %w", l, err)
 				}
 			}

@@ -27,22 +27,22 @@ func BlockScores[T cpu.Half | float32](m, dim int, q []float32, keys []T, s []fl
 	i := 0
 	switch keys := any(keys).(type) {
 	case []cpu.Half:
-		for ; level == cpu.AVX512 && i+3 <= m; i += 3 {
+		for ; level >= cpu.AVX512 && i+3 <= m; i += 3 {
 			blockHalf3AVX512(dim, &q[i*dim], dim, &keys[0], &s[i*lds], lds)
 		}
 		for ; i < m; i++ {
-			if level == cpu.AVX512 {
+			if level >= cpu.AVX512 {
 				blockHalf1AVX512(dim, &q[i*dim], dim, &keys[0], &s[i*lds], lds)
 			} else {
 				blockHalf1AVX2(dim, &q[i*dim], dim, &keys[0], &s[i*lds], lds)
 			}
 		}
 	case []float32:
-		for ; level == cpu.AVX512 && i+3 <= m; i += 3 {
+		for ; level >= cpu.AVX512 && i+3 <= m; i += 3 {
 			blockSingle3AVX512(dim, &q[i*dim], dim, &keys[0], &s[i*lds], lds)
 		}
 		for ; i < m; i++ {
-			if level == cpu.AVX512 {
+			if level >= cpu.AVX512 {
 				blockSingle1AVX512(dim, &q[i*dim], dim, &keys[0], &s[i*lds], lds)
 			} else {
 				blockSingle1AVX2(dim, &q[i*dim], dim, &keys[0], &s[i*lds], lds)

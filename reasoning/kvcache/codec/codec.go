@@ -68,6 +68,10 @@ type Scratch struct {
 	page  []float32 // [PageTokens][dim]
 	panel []float32 // [dim][PageTokens] or [PageTokens][wide]
 	rows  []float32 // [m][PageTokens]
+
+	init    []float32 // of the kernels: where sums begin
+	weights []float32 // weights times scales
+	pad     []float32 // rows that fill up to what a kernel does
 }
 
 func grow(s []float32, n int) []float32 {

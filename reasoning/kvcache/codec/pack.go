@@ -11,8 +11,8 @@ package codec
 // across lanes. For values the parts are exchanged: field 4u+j of lane l is
 // position (fields/4)*line+u and channel 16j+l of a chunk of 64 channels.
 //
-// Codes of eight bits are plain bytes, channel by channel for keys and
-// position by position for values.
+// Codes of eight bits are signed bytes, 128 less than the code, channel by
+// channel for keys and position by position for values.
 
 // lanes says whether a page lies in lines.
 func (s *Scalar) lanes(n, dim int) bool {
@@ -36,11 +36,13 @@ func (s *Scalar) pack(dst []byte, codes []uint8, n, dim int) {
 	case s.bits == 8 && s.side == Keys && n == PageTokens:
 		for t := range n {
 			for c := range dim {
-				dst[c*n+t] = codes[t*dim+c]
+				dst[c*n+t] = codes[t*dim+c] ^ 0x80
 			}
 		}
 	case s.bits == 8:
-		copy(dst, codes)
+		for i, c := range codes {
+			dst[i] = c ^ 0x80
+		}
 	default:
 		packBits(dst[:(n*dim*s.bits+7)/8], codes, s.bits)
 	}
@@ -56,11 +58,13 @@ func (s *Scalar) unpack(codes []uint8, src []byte, n, dim int) {
 	case s.bits == 8 && s.side == Keys && n == PageTokens:
 		for t := range n {
 			for c := range dim {
-				codes[t*dim+c] = src[c*n+t]
+				codes[t*dim+c] = src[c*n+t] ^ 0x80
 			}
 		}
 	case s.bits == 8:
-		copy(codes, src)
+		for i := range codes {
+			codes[i] = src[i] ^ 0x80
+		}
 	default:
 		unpackBits(codes, src, s.bits)
 	}

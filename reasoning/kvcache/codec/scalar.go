@@ -49,6 +49,7 @@ type Scalar struct {
 	clip    float32 // share of the range that MinMax and MidRise keep, 1 = all
 	side    Side
 	level   []float32
+	lookup  [16]float32 // level as the kernels look it up
 	name    string
 }
 
@@ -98,6 +99,7 @@ func NewScalar(f Format, side Side) (*Scalar, error) {
 	default:
 		s.level = levels(f.Kind, f.Bits)
 	}
+	s.lookup = lookup(s.level)
 	s.name = s.spec()
 	return s, nil
 }

@@ -319,6 +319,7 @@ func NewNested(f Format, side Side) (*Nested, error) {
 	for c := range half.level { // the middle of the full levels it stands for
 		half.level[c] = float32(k*c) + float32(k-1)/2
 	}
+	half.lookup = lookup(half.level)
 	half.name = "half of nested+" + full.name
 	return &Nested{full, half}, nil
 }

@@ -109,7 +109,10 @@ func (b *builder) build(s *Spec) (y kvcache.Layer, err error) {
 
 func (b *builder) form(s Side, low *Side, side codec.Side) (f kvcache.Form, err error) {
 	if s.Pre || s.Centre || s.Balance || s.Range || s.Hadamard || s.Rank > 0 {
-		if f.Map, err = b.mapOf(s, side); err != nil {
+		if f.Map, err = b.mapOf(s, side); err == nil {
+			err = f.Map.Check(b.sh)
+		}
+		if err != nil {
 			return f, err
 		}
 	}
