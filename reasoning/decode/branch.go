@@ -90,9 +90,20 @@ func (m *Model) fits(have int, ids []int32) error {
 		return err
 	}
 	if n := have + len(ids); n > m.Config.Context {
-		return fmt.Errorf("%d tokens are more than the model's context of %d: shorten the prompt", n, m.Config.Context)
+		return &ContextError{n, m.Config.Context}
 	}
 	return nil
+}
+
+// ContextError says that a text is longer than the model can read. Nothing is
+// ever left out instead.
+type ContextError struct {
+	Tokens  int // that the text has
+	Context int // that the model holds
+}
+
+func (e *ContextError) Error() string {
+	return fmt.Sprintf("%d tokens are more than the model's context of %d: shorten the prompt, or open the model with a larger context", e.Tokens, e.Context)
 }
 
 // Prefill reads tokens. When the context is cancelled between two chunks, the

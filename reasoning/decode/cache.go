@@ -29,7 +29,7 @@ func (m *Model) WithCache(make MakeCache) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Model{Config: m.Config, Tokenizer: m.Tokenizer, spec: m.spec, file: m.file, pool: m.pool, backend: m.backend, decoder: m.decoder, store: store}
+	n := &Model{Config: m.Config, Tokenizer: m.Tokenizer, spec: m.spec, file: m.file, pool: m.pool, backend: m.backend, decoder: m.decoder, store: store, ends: m.ends}
 	n.runs.New = func() any { return &run{} }
 	return n, nil
 }

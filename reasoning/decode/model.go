@@ -1,8 +1,10 @@
 package decode
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/quaestor-kg/quaestor/reasoning/kvcache"
@@ -41,6 +43,7 @@ type Model struct {
 	backend tensor.Backend
 	decoder tensor.Decoder
 	store   kvcache.Store
+	ends    []int32
 	runs    sync.Pool // *run
 }
 
@@ -129,6 +132,7 @@ func fromFile(f *weights.File, o Options) (_ *Model, err error) {
 	if m.store == nil {
 		m.store = kvcache.NewPaged(shape, o.SingleKV, m.pool)
 	}
+	m.findEnds()
 	m.runs.New = func() any { return &run{} }
 	return m, nil
 }
@@ -148,6 +152,30 @@ func (m *Model) Close() error {
 	return errors.Join(append(errs, m.file.Close())...)
 }
 
+// Ends returns the tokens that end a text or a turn: all that the tokenizer, the
+// settings and the settings for generation name.
+func (m *Model) Ends() []int32 { return m.ends }
+
+// findEnds collects the end marks. Names in several places may differ, and a
+// model that writes one that is not expected never stops.
+func (m *Model) findEnds() {
+	all := append([]int32(nil), m.Config.Ends...)
+	if m.Tokenizer != nil {
+		all = append(m.Tokenizer.Ends(), all...)
+	}
+	var g struct {
+		EOS json.RawMessage `json:"eos_token_id"`
+	}
+	if json.Unmarshal(m.file.Generation, &g) == nil {
+		all = append(all, idList(g.EOS)...)
+	}
+	for _, id := range all {
+		if id >= 0 && int(id) < m.Config.Vocab && !slices.Contains(m.ends, id) {
+			m.ends = append(m.ends, id)
+		}
+	}
+}
+
 // Threads returns how many threads the model computes with.
 func (m *Model) Threads() int { return m.pool.Threads() }
 
@@ -164,6 +192,11 @@ type run struct {
 	positions []int32
 	logits    []float32 // [branches][Vocab]
 	cache     CacheAttention
+
+	// of Advance
+	tokens []int32
+	done   []int // tokens of each feed that have been read
+	ends   []int // feeds that end in this pass
 }
 
 func grow[T any](s []T, n int) []T {

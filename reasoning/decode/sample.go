@@ -23,6 +23,7 @@ type Sampler struct {
 	Temperature float64    // 0 = greedy
 	TopK        int        // only the k most likely; 0 = all
 	TopP        float64    // only the fewest that reach this probability; 0 = all
+	MinP        float64    // only those with this part of the best one's probability; 0 = all
 	Rand        *rand.Rand // needed when Temperature is not 0
 
 	rank  ranking
@@ -31,7 +32,8 @@ type Sampler struct {
 }
 
 // Pick draws a token from the distribution of logits: temperature first, then
-// TopK, then TopP.
+// TopK, then TopP, then MinP. Logits of -Inf are never drawn while there are
+// others.
 func (s *Sampler) Pick(logits []float32) int32 {
 	if s.Temperature <= 0 {
 		return Greedy(logits)
@@ -43,7 +45,7 @@ func (s *Sampler) Pick(logits []float32) int32 {
 	cpu.Softmax(s.probs)
 	// Without a limit the order of tokens does not matter; with one, the best
 	// are taken from the heap until it is reached.
-	limited := s.TopK > 0 || s.TopP > 0 && s.TopP < 1
+	limited := s.TopK > 0 || s.TopP > 0 && s.TopP < 1 || s.MinP > 0
 	if !limited {
 		for i := range n {
 			s.order = append(s.order, int32(i))
@@ -55,9 +57,13 @@ func (s *Sampler) Pick(logits []float32) int32 {
 			keep = min(keep, s.TopK)
 		}
 		for len(s.order) < keep {
-			s.order = append(s.order, int32(s.rank.pop()))
+			next := int32(s.rank.pop())
+			if len(s.order) > 0 && (float64(s.probs[next]) < s.MinP*float64(s.probs[s.order[0]]) || s.probs[next] == 0) {
+				break
+			}
+			s.order = append(s.order, next)
 			kept += s.probs[s.order[len(s.order)-1]]
-			if s.TopK <= 0 && float64(kept) >= s.TopP {
+			if s.TopK <= 0 && s.TopP > 0 && float64(kept) >= s.TopP {
 				break
 			}
 		}
