@@ -49,8 +49,8 @@ type Config struct {
 func DefaultConfig(data, out string) Config {
 	return Config{
 		Data: data, Out: out, Seed: 3,
-		MetaQA: 6000, SimpleQuestions: 20000, Yago: 16000, WordNet: 3000, Invented: 110000,
-		Rename: 0.4, None: 0.04,
+		MetaQA: 8000, SimpleQuestions: 18000, Yago: 14000, WordNet: 3000, Invented: 170000,
+		Rename: 0.5, None: 0.14,
 	}
 }
 
@@ -59,7 +59,7 @@ type Report struct {
 	Rows    int            `json:"rows"`
 	Source  map[string]int `json:"source"`
 	Shape   map[string]int `json:"shape"`
-	Steps   map[int]int    `json:"steps"` // rows by edges of the main chain
+	Steps   map[int]int    `json:"steps"` // rows by relations of the right query
 	Dropped int            `json:"dropped"`
 	Seconds float64        `json:"seconds"`
 }
@@ -178,9 +178,9 @@ func (g *generator) emit(t *task, r *rand.Rand) (bool, error) {
 		share /= 4 // its few relations are worth knowing by name
 	}
 	if r.Float64() < share {
-		g.rename(&row, t.query.Relations(), r)
+		g.rename(&row, t.query.Relations(), t.g.Relations(), r)
 	}
-	if err := g.write(row, t.query.Edges()); err != nil {
+	if err := g.write(row, len(t.query.Relations())); err != nil {
 		return false, err
 	}
 	if r.Float64() < g.None && t.query.Edges() > 0 {
@@ -210,31 +210,81 @@ func noneTwin(row corpus.Row) corpus.Row {
 	return corpus.Row{Prompt: row.Prompt, Gold: corpus.None, Wrong: left, Source: row.Source, Shape: "none"}
 }
 
+// operatorWords stand in names of relations as well as in questions for
+// superlatives: "highest point" is a name, "the highest mountain" is none.
+var operatorWords = strings.Fields("highest lowest largest smallest longest first last total average number main current former official primary original most least common next previous maximum minimum overall annual new old early late")
+
 // rename replaces relation names that stand word for word in the question by
-// random words, in the question and in all queries: what is left to learn is
-// to find the words of the question among the relations of the graph.
-func (g *generator) rename(row *corpus.Row, relations []string, r *rand.Rand) {
+// other words, in the question and in all queries: what is left to learn is to
+// find the words of the question among the relations of the graph. Half of the
+// time another relation gets a name that differs in one word, so that each word
+// counts, and now and then the question leaves one word out.
+func (g *generator) rename(row *corpus.Row, relations []string, all []constrain.Relation, r *rand.Rand) {
 	for _, rel := range relations {
 		plain := constrain.PlainName(rel)
 		if !strings.Contains(" "+row.Prompt+" ", " "+plain+" ") || plain != rel {
 			continue
 		}
-		n := 1 + r.IntN(2)
-		fresh := make([]string, n)
-		for i := range fresh {
-			fresh[i] = g.words[r.IntN(len(g.words))]
-		}
+		fresh := g.freshName(r)
 		name := strings.Join(fresh, " ")
-		put := func(s string) string {
-			return strings.TrimSpace(strings.ReplaceAll(" "+s+" ", " "+plain+" ", " "+name+" "))
-		}
-		row.Prompt, row.Gold = put(row.Prompt), put(row.Gold)
-		kept := row.Wrong[:0]
-		for _, w := range row.Wrong {
-			if w = put(w); w != row.Gold {
-				kept = append(kept, w)
+		replaceName(row, plain, name, true)
+		if r.IntN(2) == 0 && len(fresh) > 1 && len(all) > 0 {
+			// The twin is a relation of the wrong queries only.
+			for range 10 {
+				other := all[r.IntN(len(all))].Name
+				if slices.Contains(relations, other) || strings.Contains(other, "_") || !strings.Contains(strings.Join(row.Wrong, " |")+" ", " "+other+" ") {
+					continue
+				}
+				twin := slices.Clone(fresh)
+				twin[r.IntN(len(twin))] = g.freshWord(r)
+				if t := strings.Join(twin, " "); t != name {
+					replaceName(row, other, t, false)
+				}
+				break
 			}
 		}
-		row.Wrong = kept
+		if len(fresh) > 1 && r.IntN(8) == 0 {
+			i := r.IntN(len(fresh))
+			short := strings.Join(slices.Delete(slices.Clone(fresh), i, i+1), " ")
+			row.Prompt = strings.TrimSpace(strings.Replace(" "+row.Prompt+" ", " "+name+" ", " "+short+" ", 1))
+		}
+	}
+	kept := row.Wrong[:0]
+	for _, w := range row.Wrong {
+		if w != row.Gold {
+			kept = append(kept, w)
+		}
+	}
+	row.Wrong = kept
+}
+
+// freshName draws a name of one to four words.
+func (g *generator) freshName(r *rand.Rand) []string {
+	out := make([]string, 1+min(r.IntN(3), r.IntN(4)))
+	for i := range out {
+		out[i] = g.freshWord(r)
+	}
+	return out
+}
+
+func (g *generator) freshWord(r *rand.Rand) string {
+	if r.IntN(5) == 0 {
+		return operatorWords[r.IntN(len(operatorWords))]
+	}
+	return g.words[r.IntN(len(g.words))]
+}
+
+// replaceName replaces a name in all queries, and in the question if asked to.
+func replaceName(row *corpus.Row, old, name string, question bool) {
+	put := func(s string) string {
+		s = strings.ReplaceAll(" "+s+" ", " "+old+" ", " "+name+" ")
+		return strings.TrimSpace(strings.ReplaceAll(s, " "+old+" ", " "+name+" "))
+	}
+	if question {
+		row.Prompt = put(row.Prompt)
+	}
+	row.Gold = put(row.Gold)
+	for i, w := range row.Wrong {
+		row.Wrong[i] = put(w)
 	}
 }

@@ -153,15 +153,37 @@ func TestReplaceMention(t *testing.T) {
 }
 
 func TestRename(t *testing.T) {
-	g := &generator{words: []string{"lantern"}}
-	r := rand.New(rand.NewPCG(1, 1))
-	row := corpus.Row{Prompt: "what is the award of [1] =", Gold: "[1] > award", Wrong: []string{"[1] < award", "[1] > award received", "[1] > owner"}}
-	g.rename(&row, []string{"award"}, r)
-	if strings.Contains(row.Prompt, "award") || strings.Contains(row.Gold, "award") || !strings.Contains(row.Prompt, "lantern") {
-		t.Errorf("%+v", row)
+	g := &generator{words: []string{"lantern", "cedar", "prism"}}
+	all := []constrain.Relation{{Name: "award"}, {Name: "owner"}}
+	twins, shorter := 0, 0
+	for seed := range uint64(200) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		row := corpus.Row{Prompt: "what is the award of [1] =", Gold: "[1] > award", Wrong: []string{"[1] < award", "[1] > owner", "[1] > owner > award"}}
+		g.rename(&row, []string{"award"}, all, r)
+		name := strings.TrimPrefix(row.Gold, "[1] > ")
+		if strings.Contains(row.Prompt, "award") || strings.Contains(row.Gold, "award") || name == "" {
+			t.Fatalf("%+v", row)
+		}
+		if err := row.Check(); err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range append(row.Wrong, row.Gold) {
+			if p, err := constrain.Parse(w); err != nil || p.String() != w {
+				t.Fatalf("%q: %v", w, err)
+			}
+		}
+		if !slices.Contains(row.Wrong, "[1] > owner") {
+			twins++
+		}
+		if !strings.Contains(row.Prompt, " "+name+" ") {
+			shorter++
+		}
+	}
+	if twins < 20 || shorter == 0 || shorter > 60 {
+		t.Errorf("%d twins, %d shortened questions of 200", twins, shorter)
 	}
 	kept := corpus.Row{Prompt: "who won [1] =", Gold: "[1] > award"}
-	g.rename(&kept, []string{"award"}, r)
+	g.rename(&kept, []string{"award"}, all, rand.New(rand.NewPCG(1, 1)))
 	if kept.Gold != "[1] > award" {
 		t.Errorf("a name that the question does not hold was replaced: %+v", kept)
 	}

@@ -171,7 +171,15 @@ func (w *world) fill(ctx context.Context, r *rand.Rand) error {
 		nodes = append(nodes, of)
 	}
 	iri := func(name string) string { return inventedNS + "r/" + strings.ReplaceAll(name, " ", "_") }
-	for _, e := range w.edges {
+	for i, e := range w.edges {
+		// Another relation of the same two classes sometimes says the same, so that
+		// "whose director is also their writer" has answers.
+		twin := ""
+		for _, f := range w.edges[:i] {
+			if f.dom[0] == e.dom[0] && f.rng[0] == e.rng[0] {
+				twin = f.name
+			}
+		}
 		most := 1
 		if r.IntN(2) == 0 {
 			most = 2 + r.IntN(2)
@@ -188,6 +196,9 @@ func (w *world) fill(ctx context.Context, r *rand.Rand) error {
 					o := of[int(x*x*float64(len(of)))]
 					if o != s {
 						add(s, iri(e.name), o)
+						if twin != "" && r.IntN(4) == 0 {
+							add(s, iri(twin), o)
+						}
 					}
 				}
 			}

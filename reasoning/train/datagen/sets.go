@@ -101,7 +101,7 @@ func (a *asker) superlative(more bool) bool {
 		} else {
 			np = a.one("the first "+noun, "the oldest "+noun, "the earliest "+noun, "the first "+noun+" to be "+part, "the "+noun+" that was "+part+" first", "the "+noun+" "+part+" earliest")
 		}
-	case !v.date && a.r.IntN(3) > 0:
+	case !v.date && a.r.IntN(3) > 0 && len(v.most) > 0 && len(v.least) > 0:
 		adj := a.one(v.most...)
 		if !most {
 			adj = a.one(v.least...)
@@ -169,13 +169,17 @@ func (a *asker) filter(date bool) bool {
 		return false
 	}
 	op := constrain.Op{Kind: constrain.Where, Rel: v.name, Cmp: '='}
-	switch a.r.IntN(5) {
+	switch a.r.IntN(7) {
 	case 0, 1:
 		op.Cmp = '>'
 		x -= a.r.IntN(max(1, x/20) + 1)
 	case 2, 3:
 		op.Cmp = '<'
 		x += 1 + a.r.IntN(max(1, x/20)+1)
+	case 4:
+		op.Cmp = constrain.AtLeast
+	case 5:
+		op.Cmp = constrain.AtMost
 	}
 	op.Number = strconv.Itoa(x)
 	w, err := g.Then(a.walk, op)
@@ -191,6 +195,14 @@ func (a *asker) filter(date bool) bool {
 	}
 	var cond string
 	switch {
+	case v.date && op.Cmp == constrain.AtLeast:
+		cond = a.one("since @", "! since @", "with ~ since @", "! in @ or later", "whose ~ is @ or later", "with ~ not before @", "from @ on")
+	case v.date && op.Cmp == constrain.AtMost:
+		cond = a.one("! in @ or earlier", "whose ~ is @ or earlier", "with ~ not after @", "! by @", "! no later than @")
+	case op.Cmp == constrain.AtLeast:
+		cond = a.one("with at least @ ~", "with a ~ of at least @", "whose ~ is at least @", "with ~ of @ or more", "whose ~ is no less than @")
+	case op.Cmp == constrain.AtMost:
+		cond = a.one("with at most @ ~", "with a ~ of at most @", "whose ~ is at most @", "with ~ of @ or less", "with a ~ up to @", "whose ~ is no more than @")
 	case v.date && op.Cmp == '=':
 		cond = a.one("~ in @", "that were ! in @", "whose ~ is @", "with ~ in @", "from @", "! in @", "with ~ @", "whose ~ was in @", "of the year @")
 	case v.date && op.Cmp == '>':
@@ -200,7 +212,7 @@ func (a *asker) filter(date bool) bool {
 	case op.Cmp == '=':
 		cond = a.one("with ~ @", "with exactly @ ~", "whose ~ is @", "with a ~ of @", "with ~ equal to @", "that have @ ~", "whose ~ is exactly @")
 	case op.Cmp == '>':
-		cond = a.one("with ~ over @", "with more than @ ~", "whose ~ is more than @", "with a ~ above @", "with ~ greater than @", "whose ~ exceeds @", "with a ~ of more than @", "whose ~ is larger than @", "with ~ higher than @", "having ~ above @", "& than @")
+		cond = a.one("with ~ over @", "with more than @ ~", "whose ~ is more than @", "with a ~ above @", "with ~ greater than @", "whose ~ exceeds @", "with a ~ of more than @", "whose ~ is larger than @", "with ~ higher than @", "having ~ above @", "& than @", "with a ~ over @")
 	default:
 		cond = a.one("with ~ under @", "with less than @ ~", "whose ~ is less than @", "with a ~ below @", "with ~ smaller than @", "with a ~ of less than @", "whose ~ is lower than @", "with fewer than @ ~", "with ~ lower than @", "_ than @")
 	}
@@ -218,6 +230,67 @@ func (a *asker) filter(date bool) bool {
 		return true
 	}
 	a.t.question = a.which(a.many, cond)
+	return true
+}
+
+// between keeps what lies in a range.
+func (a *asker) between() bool {
+	phrase, ok := a.base()
+	if !ok {
+		return false
+	}
+	v, ok := a.valueHere(true, true)
+	if !ok {
+		return false
+	}
+	r, ok := a.w.g.Relation(v.name)
+	if !ok {
+		return false
+	}
+	var ends []int
+	for range 2 {
+		n, found := a.valued(a.walk.Set, v)
+		x, _, has := a.w.g.Extent(constrain.Set{n}, r)
+		if !found || !has {
+			return false
+		}
+		if v.date && a.w.g.Relations()[r].Kind == constrain.DateValue {
+			x = 1970 + x/365.2425
+		}
+		ends = append(ends, int(x))
+	}
+	lo, hi := min(ends[0], ends[1]), max(ends[0], ends[1])+1
+	many, L := a.many, plainName(v.name)
+	w := a.walk
+	for _, op := range []constrain.Op{
+		{Kind: constrain.Where, Rel: v.name, Cmp: constrain.AtLeast, Number: strconv.Itoa(lo)},
+		{Kind: constrain.Where, Rel: v.name, Cmp: constrain.AtMost, Number: strconv.Itoa(hi)},
+	} {
+		var err error
+		if w, err = a.w.g.Then(w, op); err != nil || len(w.Set) == 0 {
+			return false
+		}
+		a.t.query = a.t.query.With(op)
+	}
+	if lo < 0 || len(w.Set) == len(a.walk.Set) {
+		return false
+	}
+	a.walk = w
+	cond := a.one("with ~ between @ and #", "whose ~ is between @ and #", "with a ~ from @ to #", "with a ~ of @ to #", "whose ~ lies between @ and #")
+	if v.date {
+		cond = a.one("with ~ between @ and #", "whose ~ is between @ and #", "! between @ and #", "! from @ to #", "from @ to #", "between @ and #")
+		if len(v.most) > 0 {
+			cond = strings.ReplaceAll(cond, "!", a.one(v.most...))
+		} else {
+			cond = strings.ReplaceAll(cond, "! ", "")
+		}
+	}
+	cond = strings.TrimSpace(phrase + " " + put(cond, strconv.Itoa(lo), strconv.Itoa(hi), L))
+	if a.r.IntN(5) == 0 {
+		a.counted(many, cond)
+		return true
+	}
+	a.t.question = a.which(many, cond)
 	return true
 }
 

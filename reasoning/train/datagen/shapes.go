@@ -8,8 +8,7 @@ import (
 	"github.com/quaestor-kg/quaestor/reasoning/constrain"
 )
 
-// shapes are the families of questions with how often each is tried. Half of
-// the rows take two steps or more.
+// shapes are the families of questions with how often each is tried.
 var shapes = []struct {
 	name   string
 	weight int
@@ -18,20 +17,35 @@ var shapes = []struct {
 	{"1-hop", 9, func(a *asker) bool { return a.chain(1, false) }},
 	{"inverse", 7, func(a *asker) bool { return a.chain(1, true) }},
 	{"attribute", 6, (*asker).attribute},
-	{"2-hop", 15, func(a *asker) bool { return a.chain(2, a.r.IntN(2) == 0) }},
-	{"3-hop", 12, func(a *asker) bool { return a.chain(3, a.r.IntN(2) == 0) }},
+	{"2-hop", 20, func(a *asker) bool { return a.chain(2, a.r.IntN(2) == 0) }},
+	{"3-hop", 15, func(a *asker) bool { return a.chain(3, a.r.IntN(2) == 0) }},
 	{"share", 4, func(a *asker) bool { return a.share(false) }},
 	{"share-3", 7, func(a *asker) bool { return a.share(true) }},
 	{"intersection", 11, (*asker).intersection},
 	{"class", 2, (*asker).classList},
 	{"count", 6, (*asker).count},
 	{"ask", 5, (*asker).ask},
-	{"superlative", 6, func(a *asker) bool { return a.superlative(false) }},
-	{"superlative-step", 4, func(a *asker) bool { return a.superlative(true) }},
+	{"superlative", 9, func(a *asker) bool { return a.superlative(false) }},
+	{"superlative-step", 6, func(a *asker) bool { return a.superlative(true) }},
 	{"number-filter", 5, func(a *asker) bool { return a.filter(false) }},
 	{"date-filter", 4, func(a *asker) bool { return a.filter(true) }},
 	{"not-exists", 3, (*asker).notExists},
 	{"sum-avg", 3, (*asker).sum},
+	{"between", 2, (*asker).between},
+	{"most", 7, func(a *asker) bool { return a.mostEnds(false) }},
+	{"most-step", 3, func(a *asker) bool { return a.mostEnds(true) }},
+	{"having", 4, (*asker).having},
+	{"ranked", 4, (*asker).ranked},
+	{"compare", 4, (*asker).compare},
+	{"whether", 3, (*asker).whether},
+	{"better", 3, (*asker).better},
+	{"difference", 2, (*asker).difference},
+	{"either", 4, (*asker).either},
+	{"itself", 2, (*asker).itself},
+	{"far", 2, (*asker).far},
+	{"columns", 3, (*asker).columns},
+	{"groups", 4, (*asker).groups},
+	{"calculation", 2, (*asker).calculation},
 }
 
 // asker makes one task: it walks the graph and writes the question as it goes.

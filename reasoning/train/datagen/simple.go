@@ -78,7 +78,7 @@ func (g *generator) simpleQuestions(rows int, r *rand.Rand) error {
 			}
 		}
 		if r.Float64() < g.Rename/2 {
-			g.rename(&row, []string{p.step.Rel}, r)
+			g.rename(&row, []string{p.step.Rel}, nil, r)
 		}
 		if err := g.write(row, 1); err != nil {
 			return err

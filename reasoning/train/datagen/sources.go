@@ -155,6 +155,8 @@ func (g *generator) yago(rows int, r *rand.Rand) error {
 var plainShapes = map[string]bool{
 	"attribute": true, "class": true, "superlative": true, "superlative-step": true,
 	"number-filter": true, "date-filter": true, "not-exists": true, "sum-avg": true,
+	"between": true, "ranked": true, "compare": true, "whether": true, "better": true, "difference": true,
+	"itself": true, "columns": true, "groups": true, "calculation": true,
 }
 
 // classLines are the lines of the lexicon that say what classes there are.
