@@ -60,7 +60,7 @@ func Plain(body []byte) *doc.Tree {
 				b.Open(Item{Kind: doc.Paragraph})
 				open = true
 			} else if b.Last() != ' ' {
-				b.Instead(" ", int64(end), 0)
+				b.Glue(' ')
 			}
 			b.line(trimmed, int64(at+bytes.Index(line, trimmed)), drawn)
 			if drawn {

@@ -193,16 +193,11 @@ func Get(ctx context.Context, s kg.Snapshot, iri string) (Document, error) {
 
 func read(ctx context.Context, s kg.Snapshot, id, graph kg.ID) (Document, error) {
 	var d Document
-	for at, into := range map[kg.ID]*string{id: &d.ID, graph: &d.Graph} {
-		t, err := s.Term(at)
-		if err != nil {
-			return d, err
-		}
-		*into = t.Value
+	var names [2]kg.Term
+	if err := kg.Terms(s, []kg.ID{id, graph}, names[:]); err != nil {
+		return d, err
 	}
-	if id == graph {
-		d.Graph = d.ID
-	}
+	d.ID, d.Graph = names[0].Value, names[1].Value
 	c := s.Scan(ctx, kg.Pattern{S: id, G: graph}, kg.SPO)
 	defer c.Close()
 	for c.Next() {
