@@ -95,6 +95,10 @@ func (m *Model) fits(have int, ids []int32) error {
 	return nil
 }
 
+// Check reports tokens that the model cannot read after so many others: because
+// its vocabulary does not have them, or with a *ContextError.
+func (m *Model) Check(have int, ids []int32) error { return m.fits(have, ids) }
+
 // ContextError says that a text is longer than the model can read. Nothing is
 // ever left out instead.
 type ContextError struct {
