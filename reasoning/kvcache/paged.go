@@ -27,6 +27,7 @@ type Paged struct {
 	sealedBytes Bytes
 	sealErr     error // the last page that could not be sealed
 	stats       counters
+	prefixes    prefixes
 }
 
 // counters are statistics of a store; attention adds to them from all threads.
@@ -279,6 +280,7 @@ func (s *sequence) turn() {
 	if p.policy.exact() {
 		return
 	}
+	now := last.start + last.n
 	old := len(s.entries) - p.policy.windowPages()
 	for i := range s.entries[:max(0, old)] {
 		e := &s.entries[i]
@@ -286,7 +288,7 @@ func (s *sequence) turn() {
 		case e.start == 0 && p.policy.Sink > 0: // the sink stays
 		case e.sealed == nil && e.n == PageTokens && s.ripe(e):
 			s.sealEntry(e)
-		case e.sealed != nil && !e.sealed.demoted && p.policy.Demote > 0 && s.n-e.start-e.n >= p.policy.Demote:
+		case e.sealed != nil && !e.sealed.demoted && p.policy.Demote > 0 && now-e.start-e.n >= p.policy.Demote:
 			g := p.demote(e.sealed)
 			p.releaseSealed(e.sealed)
 			e.sealed = g
@@ -298,7 +300,7 @@ func (s *sequence) turn() {
 // one branch stay exact, because they are short and the branches are many.
 func (s *sequence) ripe(e *entry) bool {
 	live := s.family.live.Load()
-	if live == 1 {
+	if live == 1 || s.store.formOf(e) != nil {
 		return true
 	}
 	for _, g := range e.slabs[:e.blocks()] {
@@ -309,13 +311,18 @@ func (s *sequence) ripe(e *entry) bool {
 	return true
 }
 
+// formOf returns the sealed form of an exact page if a branch has made it.
+func (p *Paged) formOf(e *entry) *sealed {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return e.slabs[e.blocks()-1].form
+}
+
 // sealEntry replaces the slabs of a full page by its sealed form.
 func (s *sequence) sealEntry(e *entry) {
 	p := s.store
 	last := e.slabs[e.blocks()-1]
-	p.mu.Lock()
-	form := last.form
-	p.mu.Unlock()
+	form := p.formOf(e)
 	if form == nil {
 		var err error
 		form, err = p.seal(e.start, e.n, func(layer, head int, k, v []float32, stride int) {

@@ -13,8 +13,10 @@ import (
 // owners; what demotes or evicts makes a new one.
 type sealed struct {
 	owners  atomic.Int32
-	n       int // positions it stands for, evicted ones included
+	held    atomic.Int32 // of these, nodes of the prefix cache
+	n       int          // positions it stands for, evicted ones included
 	demoted bool
+	chosen  bool     // by importance: masks tell which positions are left
 	heads   [][]part // [Layers*Heads], a part for each tier in use
 	size    Bytes
 	means   []float32 // [Layers][Heads][Dim] of the keys as put, when pages are retrieved
@@ -70,6 +72,7 @@ func (p *Paged) seal(first, n int, source pageSource, choose func(layer, head in
 	defer p.sealings.Put(s)
 	out := &sealed{n: n, heads: make([][]part, p.shape.Layers*p.shape.Heads)}
 	out.owners.Store(1)
+	out.chosen = choose != nil
 	if p.policy.Retrieve != nil {
 		out.means = make([]float32, p.shape.Layers*p.shape.Heads*p.shape.Dim)
 	}
@@ -220,7 +223,7 @@ func (p *Paged) codecs(layer int, g *sealed, q *part) (k, v codec.Codec) {
 // demote returns the page without the lower bits of nested formats; the upper
 // ones are shared.
 func (p *Paged) demote(g *sealed) *sealed {
-	out := &sealed{n: g.n, demoted: true, heads: make([][]part, len(g.heads)), size: g.size, means: g.means}
+	out := &sealed{n: g.n, demoted: true, chosen: g.chosen, heads: make([][]part, len(g.heads)), size: g.size, means: g.means}
 	out.owners.Store(1)
 	for i, parts := range g.heads {
 		layer := i / p.shape.Heads
