@@ -121,7 +121,7 @@ func (a *Scored) Truth(h, r, t int32) float32 {
 	row := a.scores(buf, []Source{{Entity: h}}, r)
 	slope, shift, sigmoid := a.affine(r, row)
 	if sigmoid {
-		return float32(logSigmoid(slope*float64(row[t]) + shift))
+		return float32(LogSigmoid(slope*float64(row[t]) + shift))
 	}
 	a.scale(row, slope, shift)
 	return row[t]
@@ -183,7 +183,7 @@ func (a *Scored) scale(row []float32, slope, shift float64) {
 	switch a.Scale {
 	case Sigmoid:
 		for i, s := range row {
-			row[i] = float32(logSigmoid(slope*float64(s) + shift))
+			row[i] = float32(LogSigmoid(slope*float64(s) + shift))
 		}
 	case MinMax:
 		lo, hi := slices.Min(row), slices.Max(row)
@@ -238,7 +238,7 @@ func (a *Scored) raise(src Source, r int32, norm Norm, row, out []float32, from 
 				continue
 			}
 			// The bound is rounded; the truth is not.
-			if x := float32(norm.And(float64(w), logSigmoid(slope*float64(s)+shift))); x > out[t] {
+			if x := float32(norm.And(float64(w), LogSigmoid(slope*float64(s)+shift))); x > out[t] {
 				out[t], from[t] = x, h
 			}
 		}

@@ -170,9 +170,9 @@ func (c *Continuous) conjunction(ctx context.Context, k conj) ([]float32, error)
 // truthOf is the log truth of a (negated) atom.
 func truthOf(score float64, negated bool) float64 {
 	if negated {
-		return logSigmoid(-score)
+		return LogSigmoid(-score)
 	}
-	return logSigmoid(score)
+	return LogSigmoid(score)
 }
 
 func (c *Continuous) head(a atom, vars [][]float32) []float32 {

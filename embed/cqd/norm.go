@@ -83,8 +83,8 @@ func log1mexp(x float64) float64 {
 	return math.Log1p(-math.Exp(x))
 }
 
-// logSigmoid is ln 1/(1+e^-z) = -softplus(-z).
-func logSigmoid(z float64) float64 {
+// LogSigmoid is ln 1/(1+e^-z) = -softplus(-z).
+func LogSigmoid(z float64) float64 {
 	if z < 0 {
 		return z - math.Log1p(math.Exp(z))
 	}

@@ -162,3 +162,10 @@ func mustParse(text string) *Query {
 	}
 	return q
 }
+
+// Case is a query with its answers: Easy ones follow from a smaller graph, Hard
+// ones only from the larger one. Both are sorted.
+type Case struct {
+	Query      *Query
+	Easy, Hard []int32
+}

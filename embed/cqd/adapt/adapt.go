@@ -197,7 +197,7 @@ func (l *loss) add(a *cqd.Adapter, q *cqd.Query, answer int32, grad []float64) f
 		l.p.ScoreAll(l.q, l.scores[i])
 		slope, shift := a.Affine(x.relation)
 		for t, s := range l.scores[i] {
-			l.logit[t] += logSigmoid(sign(x.negated) * (slope*float64(s) + shift))
+			l.logit[t] += cqd.LogSigmoid(sign(x.negated) * (slope*float64(s) + shift))
 		}
 	}
 	top := math.Inf(-1)
@@ -250,10 +250,3 @@ func sign(negated bool) float64 {
 }
 
 func sigmoid(z float64) float64 { return 1 / (1 + math.Exp(-z)) }
-
-func logSigmoid(z float64) float64 {
-	if z < 0 {
-		return z - math.Log1p(math.Exp(z))
-	}
-	return -math.Log1p(math.Exp(-z))
-}
