@@ -3,6 +3,7 @@ package edgar
 import (
 	"bytes"
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -37,6 +38,9 @@ func Read(ctx context.Context, files []File) (*Filing, error) {
 			p := &inlinePage{file: len(f.Files), name: file.Name, names: names{}, res: res, f: f, parts: parts, notes: notes}
 			from := len(f.Facts)
 			tree := p.read(file.Body)
+			if tail := bytes.ToLower(file.Body[max(0, len(file.Body)-2048):]); bytes.Contains(bytes.ToLower(file.Body[:min(len(file.Body), 4096)]), []byte("<html")) && !bytes.Contains(tail, []byte("</html")) {
+				f.problem(file.Name, int64(len(file.Body)), "it ends without </html>: it may have been cut off; compare it with its source")
+			}
 			f.Files = append(f.Files, Page{File: file, Tree: tree, Inline: p.tags > 0})
 			for i := from; i < len(f.Facts); i++ {
 				p.value(&f.Facts[i], i)
@@ -48,8 +52,48 @@ func Read(ctx context.Context, files []File) (*Filing, error) {
 		p.settle()
 	}
 	f.resolve(res)
+	f.taxonomies()
 	f.headings()
 	return f, nil
+}
+
+// taxonomies remarks on taxonomies of another time than the facts.
+func (f *Filing) taxonomies() {
+	years := map[string]int{}
+	end := ""
+	for i := range f.Facts {
+		x := &f.Facts[i]
+		if x.Context != nil && x.Context.Period.End > end && x.Concept.Prefix == "dei" {
+			end = x.Context.Period.End
+		}
+		if x.Concept.Standard() && years[x.Concept.URI] == 0 {
+			years[x.Concept.URI] = yearOf(x.Concept.URI)
+		}
+	}
+	if len(end) < 4 {
+		return
+	}
+	year, _ := strconv.Atoi(end[:4])
+	uris := make([]string, 0, len(years))
+	for u := range years {
+		uris = append(uris, u)
+	}
+	slices.Sort(uris)
+	for _, u := range uris {
+		if y := years[u]; y > 0 && (y < year-2 || y > year+2) {
+			f.problem("", -1, "the taxonomy %s is of %d, the filing of %d: its concepts are taken by name", u, y, year)
+		}
+	}
+}
+
+func yearOf(uri string) int {
+	for _, seg := range strings.Split(uri, "/") {
+		if dateLike(seg) {
+			y, _ := strconv.Atoi(seg[:4])
+			return y
+		}
+	}
+	return 0
 }
 
 // kinds of file.
