@@ -111,11 +111,14 @@ func (e *ContextError) Error() string {
 }
 
 // Prefill reads tokens. When the context is cancelled between two chunks, the
-// branch has read those before.
+// branch has read those before. A branch that is empty begins with what the
+// cache remembers of the text, if KeepPrefixes allows it any memory.
 func (m *Model) Prefill(ctx context.Context, b *Branch, ids []int32) error {
 	if err := m.fits(b.Len(), ids); err != nil {
 		return err
 	}
+	memory := m.recall(b, ids)
+	ids = ids[memory.known:]
 	r := m.runs.Get().(*run)
 	defer m.runs.Put(r)
 	for len(ids) > 0 {
@@ -123,10 +126,12 @@ func (m *Model) Prefill(ctx context.Context, b *Branch, ids []int32) error {
 			return err
 		}
 		n := b.chunk(len(ids))
+		whole := n == b.chunk(m.Config.Context)
 		m.read(r, b, ids[:n])
 		last := r.x[(n-1)*m.Config.Dim : n*m.Config.Dim]
 		b.hidden, b.known = append(b.hidden[:0], last...), false
 		ids = ids[n:]
+		memory.note(b, len(ids), whole)
 	}
 	return nil
 }

@@ -44,7 +44,9 @@ type Model struct {
 	decoder tensor.Decoder
 	store   kvcache.Store
 	ends    []int32
-	runs    sync.Pool // *run
+	// prefixes says that beginnings of texts are remembered.
+	prefixes bool
+	runs     sync.Pool // *run
 }
 
 // CacheMaker is implemented by backends that keep the cache themselves.

@@ -194,10 +194,8 @@ func (p *Paged) Load(r io.Reader) (s Sequence, tokens []int32, state []float32, 
 			return nil, nil, nil, fmt.Errorf("cache file of policy %q, this is %q: %w", id, p.policy.ID, ErrOther)
 		}
 	}
-	tokens = make([]int32, d.count(1<<24))
-	d.data(tokens)
-	state = make([]float32, d.count(1<<20))
-	d.data(state)
+	tokens = numbers[int32](d, d.count(1<<24))
+	state = numbers[float32](d, d.count(1<<20))
 	entries := d.count(len(tokens) + 1)
 	d.check()
 	for range entries {
@@ -291,6 +289,17 @@ func (d *loader) data(x any) {
 		d.fail("the file ends early")
 	}
 	d.at += int64(n)
+}
+
+// numbers reads n numbers piece by piece, so that a length that lies asks for no
+// more memory than the file fills.
+func numbers[T int32 | float32](d *loader, n int) (out []T) {
+	for len(out) < n && d.err == nil {
+		piece := make([]T, min(n-len(out), 1<<12))
+		d.data(piece)
+		out = append(out, piece...)
+	}
+	return out
 }
 
 func (d *loader) check() {

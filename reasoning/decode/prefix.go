@@ -1,0 +1,57 @@
+package decode
+
+import "github.com/quaestor-kg/quaestor/reasoning/kvcache"
+
+// KeepPrefixes lets the cache remember the beginnings of texts in at most that
+// many bytes, so that Prefill of a text that begins as an earlier one reads
+// only the rest. Results are the same bits with and without. 0, the default,
+// remembers nothing.
+func (m *Model) KeepPrefixes(limit int64) {
+	if s, ok := m.store.(kvcache.PrefixStore); ok {
+		m.prefixes = limit > 0
+		s.KeepPrefixes(limit)
+	}
+}
+
+// memory is the cache's memory of the text that a Prefill reads.
+type memory struct {
+	store kvcache.PrefixStore // nil = none
+	text  []int32
+	known int // tokens that were remembered
+}
+
+// rememberEvery is the distance in tokens of the points in a text that are
+// remembered besides its end: each keeps the recent window of its cache.
+const rememberEvery = 512
+
+// recall gives an empty branch the longest beginning of a text that the cache
+// remembers.
+func (m *Model) recall(b *Branch, text []int32) memory {
+	s, ok := m.store.(kvcache.PrefixStore)
+	if !ok || !m.prefixes || b.Len() > 0 {
+		return memory{}
+	}
+	r := memory{store: s, text: text}
+	if seq, n, state := s.Lookup(text); seq != nil {
+		b.seq.Release()
+		b.seq, r.known = seq, n
+		b.hidden, b.known = append(b.hidden[:0], state...), false
+	}
+	return r
+}
+
+// note remembers the text up to here, if this is a point worth it: left tokens
+// are still to come, and the last chunk was whole or cut short by the end.
+func (r memory) note(b *Branch, left int, whole bool) {
+	if r.store == nil {
+		return
+	}
+	n := len(r.text) - left
+	next := min(chunk, b.chunk(chunk))
+	switch {
+	case left == 0:
+		r.store.Remember(b.seq, r.text, b.hidden, whole)
+	case whole && (n%rememberEvery < next || left < next):
+		r.store.Remember(b.seq, r.text[:n], nil, true)
+	}
+}
