@@ -92,3 +92,21 @@ type Model[F Float] interface {
 	// respect to the query vector is dq.
 	QueryGrad(h, r, dq, dh, dr []F)
 }
+
+// Regularised is a model with the nuclear 3-norm.
+type Regularised[F Float] interface {
+	// N3 returns the norm's third power of a parameter vector and adds scale
+	// times its gradient to dv, which may be nil.
+	N3(v []F, scale F, dv []F) F
+}
+
+// RelationPredictor is a model that can be asked for the relation of two
+// entities: the auxiliary task of Chen et al. (AKBC 2021). Its relation
+// parameters are score rows as they are.
+type RelationPredictor[F Float] interface {
+	// RelationQuery writes the vector whose inner product with a relation's
+	// parameters is the score of (h, relation, t).
+	RelationQuery(h, t, q []F)
+	// RelationQueryGrad adds the gradients of RelationQuery.
+	RelationQueryGrad(h, t, dq, dh, dt []F)
+}

@@ -128,3 +128,31 @@ func add[F Float](dst, src []F) {
 		dst[i] += x
 	}
 }
+
+// RelationQuery writes the vector whose inner product with a relation is the
+// score of (h, relation, t): conj(h) t per coordinate.
+func (m ComplEx[F]) RelationQuery(h, t, q []F) {
+	d := m.Dim
+	for k := range d {
+		q[k] = h[k]*t[k] + h[d+k]*t[d+k]
+		q[d+k] = h[k]*t[d+k] - h[d+k]*t[k]
+	}
+}
+
+// RelationQueryGrad adds the gradients of RelationQuery.
+func (m ComplEx[F]) RelationQueryGrad(h, t, dq, dh, dt []F) {
+	d := m.Dim
+	for k := range d {
+		gr, gi := dq[k], dq[d+k]
+		dh[k] += gr*t[k] + gi*t[d+k]
+		dh[d+k] += gr*t[d+k] - gi*t[k]
+		dt[k] += gr*h[k] - gi*h[d+k]
+		dt[d+k] += gr*h[d+k] + gi*h[k]
+	}
+}
+
+// RelationQuery writes the product of h and t.
+func (m DistMult[F]) RelationQuery(h, t, q []F) { m.Query(h, t, q) }
+
+// RelationQueryGrad adds the gradients of RelationQuery.
+func (m DistMult[F]) RelationQueryGrad(h, t, dq, dh, dt []F) { m.QueryGrad(h, t, dq, dh, dt) }

@@ -21,7 +21,8 @@ const (
 )
 
 // Batch scores up to Cap queries against all rows of a matrix at once, with the
-// gradients of a loss.
+// gradients of a loss. A query with several targets counts once for each of
+// them, but is scored once.
 //
 // Queries lie in panels of 32, side by side, so that a vector register holds
 // one coordinate of many queries: softmax and its sums then need no work across
@@ -33,14 +34,16 @@ const (
 // and keeps P for the gradient of the rows, Pᵀ (Q weight), which RowGrad
 // computes afterwards. Softmax is normalised in the weights, never in P.
 type Batch struct {
-	Q      Rows      // [Cap][K] query vectors, set by the caller; Len of them count
-	DQ     Rows      // [Cap][K] gradient of the loss with respect to Q
-	Len    int       // queries in use
-	Target []int32   // [Cap] the right row of each query
-	Loss   []float64 // [Cap] loss of each query
+	Q    Rows      // [Cap][K] query vectors, set by the caller; Len of them count
+	DQ   Rows      // [Cap][K] gradient of the loss with respect to Q
+	Len  int       // queries in use
+	Loss []float64 // [Cap] loss of each query, summed over its targets
 
-	// Weight scales the loss of every query in DQ and RowGrad.
+	// Weight scales the loss of every target in DQ and RowGrad.
 	Weight float32
+
+	targets []int32 // the right rows of all queries
+	first   []int32 // [Len+1] where each query's begin
 
 	rows    Rows
 	packed  []float32 // [panel][K][32] the queries, transposed
@@ -63,7 +66,7 @@ func NewBatch(n, rows, k, threads int) *Batch {
 	}
 	b := &Batch{
 		Q: NewRows(n, k), DQ: NewRows(n, k), scaled: NewRows(n, k),
-		Target: make([]int32, n), Loss: make([]float64, n), ref: make([]float32, n),
+		Loss: make([]float64, n), ref: make([]float32, n), first: []int32{0},
 		Weight: 1, kTile: roundUp(k, rowStep), npad: roundUp(rows, rowStep), threads: threads,
 	}
 	panels := n / Lanes
@@ -72,6 +75,27 @@ func NewBatch(n, rows, k, threads int) *Batch {
 	b.p = aligned(panels * b.npad * Lanes)
 	return b
 }
+
+// Reset empties the batch.
+func (b *Batch) Reset() {
+	b.Len = 0
+	b.targets, b.first = b.targets[:0], b.first[:1]
+}
+
+// Add adds a query with its targets, at least one, and returns its vector for
+// the caller to fill.
+func (b *Batch) Add(targets ...int32) []float32 {
+	b.targets = append(b.targets, targets...)
+	b.first = append(b.first, int32(len(b.targets)))
+	b.Len++
+	return b.Q.Row(b.Len - 1)
+}
+
+// Cap is the number of queries that the batch has room for.
+func (b *Batch) Cap() int { return b.Q.N }
+
+// Targets returns the targets of query i.
+func (b *Batch) Targets(i int) []int32 { return b.targets[b.first[i]:b.first[i+1]] }
 
 // Bytes is the memory that a batch of n queries against the given matrix takes.
 func Bytes(n, rows, k int) int64 {
@@ -243,9 +267,9 @@ func (b *Batch) pass(lo, hi int, loss Loss) {
 	for p := lo; p < hi; p++ {
 		for l := range Lanes {
 			if i := p*Lanes + l; i < b.Len {
-				// The target's score: then the loss is ln Σ exp(score - ref), and
-				// nothing overflows unless the model is far off.
-				b.ref[i] = Dot(b.Q.Row(i), b.rows.Row(int(b.Target[i])))
+				// The score of a target: then the sum is near the loss, and nothing
+				// overflows unless the model is far off.
+				b.ref[i] = Dot(b.Q.Row(i), b.rows.Row(int(b.Targets(i)[0])))
 			}
 		}
 		sums[p-lo].reset(b.ref[p*Lanes : (p+1)*Lanes])
@@ -315,19 +339,26 @@ func (b *Batch) finish(panel int, loss Loss, s *lanes) {
 		if i >= b.Len {
 			break
 		}
-		right := b.rows.Row(int(b.Target[i]))
-		w := b.Weight
+		targets := b.Targets(i)
+		n := float64(len(targets))
+		w := b.Weight * float32(n)
 		if loss == Softmax {
-			score := Dot(b.Q.Row(i), right)
-			b.Loss[i] = math.Log(float64(s.sum[l])) + float64(b.ref[i]) - float64(score)
+			b.Loss[i] = n * (math.Log(float64(s.sum[l])) + float64(b.ref[i]))
 			w /= s.sum[l]
 		} else {
-			b.Loss[i] = s.loss[l] - float64(b.ref[i])
+			b.Loss[i] = n * s.loss[l]
 		}
 		dq, scaled, q := b.DQ.Row(i), b.scaled.Row(i), b.Q.Row(i)
 		for x := range k {
-			dq[x] = w*dqt[x*Lanes+l] - b.Weight*right[x]
+			dq[x] = w * dqt[x*Lanes+l]
 			scaled[x] = w * q[x]
+		}
+		for _, t := range targets {
+			right := b.rows.Row(int(t))
+			b.Loss[i] -= float64(Dot(q, right))
+			for x, v := range right {
+				dq[x] -= b.Weight * v
+			}
 		}
 	}
 }
@@ -365,15 +396,15 @@ func (b *Batch) At(i, j int) float32 {
 	return b.p[(i/Lanes*b.npad+j)*Lanes+i%Lanes]
 }
 
-// Count returns, after Scores, how many rows score above and equal to row
-// Target[i] for every query i; the target itself counts as equal.
+// Count returns, after Scores, how many rows score above and equal to the first
+// target of every query; the target itself counts as equal.
 func (b *Batch) Count(above, equal []int32) {
 	Parallel(b.threads, b.panels, func(p int) {
 		var target [Lanes]float32
 		var up, eq [Lanes]int32
 		for l := range Lanes {
 			if i := p*Lanes + l; i < b.Len {
-				target[l] = b.At(i, int(b.Target[i]))
+				target[l] = b.At(i, int(b.Targets(i)[0]))
 			}
 		}
 		count(b.panelP(p)[:b.rows.N*Lanes], &target, &up, &eq)
@@ -392,3 +423,6 @@ func (b *Batch) CopyScores(i int, out []float32) {
 		out[j] = p[j*Lanes+i%Lanes]
 	}
 }
+
+// Span returns the range of query i's targets among the targets of all queries.
+func (b *Batch) Span(i int) (lo, hi int) { return int(b.first[i]), int(b.first[i+1]) }

@@ -177,7 +177,7 @@ func TestMultiply(t *testing.T) {
 }
 
 // slowLoss is the loss of a batch, in float64 from its definition.
-func slowLoss(q, t Rows, target []int32, n int, loss Loss) (each []float64, dq, dt [][]float64) {
+func slowLoss(q, t Rows, targets func(int) []int32, n int, loss Loss) (each []float64, dq, dt [][]float64) {
 	dq, dt = make([][]float64, n), make([][]float64, t.N)
 	for j := range dt {
 		dt[j] = make([]float64, t.K)
@@ -193,7 +193,8 @@ func slowLoss(q, t Rows, target []int32, n int, loss Loss) (each []float64, dq, 
 			top = math.Max(top, s[j])
 		}
 		g := make([]float64, t.N)
-		y := int(target[i])
+		right := targets(i)
+		times := float64(len(right))
 		if loss == Softmax {
 			var z float64
 			for _, x := range s {
@@ -202,16 +203,22 @@ func slowLoss(q, t Rows, target []int32, n int, loss Loss) (each []float64, dq, 
 			for j, x := range s {
 				g[j] = math.Exp(x-top) / z
 			}
-			each = append(each, math.Log(z)+top-s[y])
+			each = append(each, times*(math.Log(z)+top))
 		} else {
 			var sum float64
 			for j, x := range s {
 				g[j] = 1 / (1 + math.Exp(-x))
 				sum += math.Max(x, 0) + math.Log1p(math.Exp(-math.Abs(x)))
 			}
-			each = append(each, sum-s[y])
+			each = append(each, times*sum)
 		}
-		g[y]--
+		for j := range g {
+			g[j] *= times
+		}
+		for _, y := range right {
+			each[i] -= s[y]
+			g[y]--
+		}
 		for j := range s {
 			for k := range t.K {
 				dq[i][k] += g[j] * float64(t.Row(j)[k])
@@ -232,12 +239,18 @@ func TestBatch(t *testing.T) {
 			for _, loss := range []Loss{Softmax, Logistic} {
 				m := filled(rng, c.rows, c.k, c.scale)
 				b := NewBatch(c.n+20, c.rows, c.k, 2)
-				b.Len, b.Weight = c.n, 0.25
-				for i := range b.Q.N { // rows beyond Len hold what an older batch left
+				b.Weight = 0.25
+				for i := range b.Cap() { // rows beyond Len hold what an older batch left
 					copy(b.Q.Row(i), random(rng, c.k, c.scale))
-					b.Target[i] = int32(rng.IntN(c.rows))
 				}
-				each, dq, dt := slowLoss(b.Q, m, b.Target, c.n, loss)
+				for i := range c.n {
+					targets := make([]int32, 1+i%3)
+					for x := range targets {
+						targets[x] = int32(rng.IntN(c.rows))
+					}
+					b.Add(targets...)
+				}
+				each, dq, dt := slowLoss(b.Q, m, b.Targets, c.n, loss)
 				b.Forward(m, loss)
 				name := fmt.Sprintf("%+v loss %d", c, loss)
 				for i := range c.n {
@@ -255,9 +268,10 @@ func TestBatch(t *testing.T) {
 					b.RowGrad(j, min(j+BlockRows, roundUp(c.rows, rowStep)), got.Data[j*got.Stride:])
 				}
 				for i := range c.n {
-					row := got.Row(int(b.Target[i]))
-					for k, x := range b.Q.Row(i) {
-						row[k] -= b.Weight * x
+					for _, y := range b.Targets(i) {
+						for k, x := range b.Q.Row(i) {
+							got.Row(int(y))[k] -= b.Weight * x
+						}
 					}
 				}
 				for j := range c.rows {
@@ -278,9 +292,9 @@ func TestBatch(t *testing.T) {
 						if s != b.At(i, j) {
 							t.Fatalf("%s: score %d,%d read in two ways differs", name, i, j)
 						}
-						if s > out[b.Target[i]] {
+						if s > out[b.Targets(i)[0]] {
 							up++
-						} else if s == out[b.Target[i]] {
+						} else if s == out[b.Targets(i)[0]] {
 							eq++
 						}
 					}
@@ -308,10 +322,8 @@ func TestSameBits(t *testing.T) {
 			rng := rand.New(rand.NewPCG(9, 10))
 			m := filled(rng, 301, 50, 1)
 			b := NewBatch(200, m.N, m.K, threads)
-			b.Len = 180
-			for i := range b.Len {
-				copy(b.Q.Row(i), random(rng, m.K, 1))
-				b.Target[i] = int32(rng.IntN(m.N))
+			for range 180 {
+				copy(b.Add(int32(rng.IntN(m.N))), random(rng, m.K, 1))
 			}
 			var got []float32
 			for _, loss := range []Loss{Softmax, Logistic} {
@@ -340,9 +352,8 @@ func BenchmarkForward(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	m := filled(rng, rows, k, 0.1)
 	batch := NewBatch(n, rows, k, 1)
-	batch.Len = n
 	for i := range n {
-		copy(batch.Q.Row(i), random(rng, k, 0.1))
+		copy(batch.Add(int32(i)), random(rng, k, 0.1))
 	}
 	dst := make([]float32, BlockRows*m.Stride)
 	b.ResetTimer()

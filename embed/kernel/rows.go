@@ -95,3 +95,11 @@ func Dot(a, b []float32) float32 {
 	}
 	return s0 + s1 + (s2 + s3)
 }
+
+// Full returns row i with its padding, which is zero and must stay so.
+func (m Rows) Full(i int) []float32 {
+	return m.Data[i*m.Stride : (i+1)*m.Stride : (i+1)*m.Stride]
+}
+
+// RowsFor is n rounded up to whole tiles: what RowGrad needs room for.
+func (m Rows) RowsFor(n int) int { return roundUp(n, rowStep) }
