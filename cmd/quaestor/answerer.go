@@ -10,6 +10,7 @@ import (
 	"github.com/quaestor-kg/quaestor/reasoning/decode"
 	"github.com/quaestor-kg/quaestor/reasoning/decoder"
 	"github.com/quaestor-kg/quaestor/reasoning/encode/minilm"
+	"github.com/quaestor-kg/quaestor/reasoning/kvcache/method"
 )
 
 // engine is the answerer with what the service wants to know about it.
@@ -40,7 +41,7 @@ func (a *app) answerer(ctx context.Context) (*engine, error) {
 
 // answererUnder is answerer with a decoder that writes queries under a
 // constraint.
-func (a *app) answererUnder(_ context.Context, c reasoning.Constraint) (*engine, error) {
+func (a *app) answererUnder(ctx context.Context, c reasoning.Constraint) (*engine, error) {
 	enc, err := minilm.Open()
 	if err != nil {
 		return nil, fmt.Errorf("embedded sentence encoder: %w", err)
@@ -58,6 +59,9 @@ func (a *app) answererUnder(_ context.Context, c reasoning.Constraint) (*engine,
 		if err != nil {
 			return nil, fmt.Errorf("embedded decoder: %w", err)
 		}
+		if m, err = a.withCache(ctx, m); err != nil {
+			return nil, err
+		}
 		e.name = decoder.Name
 		o.Decoder = reasoning.NewModel(e.name, m)
 		if o.Weights, o.Calibrator, err = decoder.Fitted(); err != nil {
@@ -68,11 +72,32 @@ func (a *app) answererUnder(_ context.Context, c reasoning.Constraint) (*engine,
 		if err != nil {
 			return nil, inputError{fmt.Errorf("model %s: %w", name, err)}
 		}
+		if m, err = a.withCache(ctx, m); err != nil {
+			return nil, err
+		}
 		e.name = filepath.Base(name)
 		o.Decoder = reasoning.NewModel(e.name, m)
 	}
 	e.Engine = reasoning.New(o)
 	return e, nil
+}
+
+// prefixMemory is what a decoder's cache may keep of the beginnings of texts.
+const prefixMemory = 64 << 20
+
+// withCache gives a model the cache of the --kv setting, which remembers the
+// beginnings of prompts from one question to the next.
+func (a *app) withCache(ctx context.Context, m *decode.Model) (*decode.Model, error) {
+	if spec := a.cfg.str("kv"); spec != "f16" {
+		n, err := method.Open(ctx, m, spec, "")
+		if err != nil {
+			m.Close()
+			return nil, usageError{fmt.Errorf("kv %q (%s): %w", spec, a.cfg.values["kv"].Source, err)}
+		}
+		m = n
+	}
+	m.KeepPrefixes(prefixMemory)
+	return m, nil
 }
 
 // checkGraph looks at the graph as a question would.

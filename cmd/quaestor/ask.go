@@ -46,6 +46,7 @@ says why. A refusal ends with exit code 0, or 1 with --strict.`,
 		},
 	}
 	c.Flags().String("model", "", "decoder: embedded, none, or a GGUF file or safetensors folder (default embedded)")
+	c.Flags().String("kv", "", kvFlagHelp)
 	c.Flags().String("beams", "", "width of the search (default 8)")
 	c.Flags().BoolVar(&strict, "strict", false, "exit with 1 if the question is refused")
 	c.Flags().BoolVar(&events, "events", false, "write every event as a JSON line")

@@ -315,6 +315,10 @@ func (a *app) benchDecodeCommand() *cobra.Command {
 				if err != nil {
 					return inputError{err}
 				}
+				if m, err = a.withCache(c.Context(), m); err != nil {
+					return err
+				}
+				m.KeepPrefixes(0) // the same text is read again and again
 				ts, err := decode.Bench(c.Context(), m, runs)
 				m.Close()
 				if err != nil {
@@ -335,6 +339,7 @@ func (a *app) benchDecodeCommand() *cobra.Command {
 		},
 	}
 	c.Flags().String("model", "", "GGUF file or safetensors folder")
+	c.Flags().String("kv", "", kvFlagHelp)
 	c.Flags().IntVar(&runs, "runs", 3, "runs of each measurement; the best counts")
 	return c
 }

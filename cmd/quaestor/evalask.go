@@ -49,6 +49,7 @@ and compares the answers with the file's. A sample is drawn by --limit and --see
 	c.Flags().IntVar(&fl.limit, "limit", 0, "number of questions (default all)")
 	c.Flags().Uint64Var(&fl.seed, "seed", 7, "seed of the sample")
 	c.Flags().String("model", "", "decoder: embedded, none, or a GGUF file or safetensors folder (default embedded)")
+	c.Flags().String("kv", "", kvFlagHelp)
 	c.Flags().StringVar(&fl.constraint, "constraint", "", "let the decoder write queries by beam search under full (grammar, names, graph), names (grammar, names) or none; several, separated by commas, are measured one after another (default: it judges enumerated queries)")
 	c.Flags().String("beams", "", "width of the search (default 8)")
 	c.Flags().BoolVar(&fl.ceiling, "ceiling", false, "say how far questions got (linked, enumerated, kept, chosen) and where wrong ones were lost")

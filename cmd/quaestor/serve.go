@@ -48,6 +48,7 @@ metrics at /metrics. Ctrl-C finishes running requests and stops.`,
 	}
 	c.Flags().String("addr", "", "address to listen on (default 127.0.0.1:7878)")
 	c.Flags().String("model", "", "decoder: embedded, none, or a GGUF file or safetensors folder (default embedded)")
+	c.Flags().String("kv", "", kvFlagHelp)
 	c.Flags().BoolVar(&writable, "writable", false, "allow SPARQL updates")
 	c.Flags().StringSliceVar(&allowed, "allowed-host", nil, "further names that the Host header may hold")
 	addLimitFlags(c)
@@ -142,6 +143,7 @@ the console on a loopback address and prints questions to try. With --once and
 	c.Flags().BoolVar(&once, "once", false, "exit after --ask")
 	c.Flags().String("addr", "", "address to listen on (default 127.0.0.1:7878)")
 	c.Flags().String("model", "", "decoder: embedded, none, or a GGUF file or safetensors folder (default embedded)")
+	c.Flags().String("kv", "", kvFlagHelp)
 	c.Flags().String("beams", "", "width of the search (default 8)")
 	return c
 }
