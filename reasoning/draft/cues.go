@@ -2,8 +2,10 @@ package draft
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/quaestor-kg/quaestor/reasoning/constrain"
 	"github.com/quaestor-kg/quaestor/reasoning/link"
 )
 
@@ -19,7 +21,70 @@ type cues struct {
 	least    bool
 	more     bool // comparisons
 	less     bool
+	atLeast  bool
+	atMost   bool
+
+	mostOf, fewOf bool // "most rivers": by number
+	than, or, and bool
+	difference    bool // between two things
+	calculation   bool // of two values
+	same          bool // two relations of lead to one thing
+	far           bool // over any number of steps
+	each          bool // a row for each
+	together      bool // "and their ..."
+	small         []small
 }
+
+// small is a small number of the question that can be a rank or a count.
+type small struct {
+	n       int
+	ordinal bool
+}
+
+// howMany reports whether numbers may be compared with counts.
+func (c *cues) howMany() bool {
+	return c.more || c.less || c.atLeast || c.atMost || c.count || len(c.small) > 0
+}
+
+var (
+	cardinals = strings.Fields("zero one two three four five six seven eight nine ten eleven twelve")
+	ordinals  = strings.Fields("zeroth first second third fourth fifth sixth seventh eighth ninth tenth")
+)
+
+// smallNumber reads "three", "3", "third" or "3rd".
+func smallNumber(w string) (small, bool) {
+	if i := slices.Index(cardinals, w); i >= 0 {
+		return small{i, false}, true
+	}
+	if i := slices.Index(ordinals, w); i >= 2 {
+		return small{i, true}, true
+	}
+	digits := strings.TrimRight(w, "abcdefghijklmnopqrstuvwxyz")
+	n, err := strconv.Atoi(digits)
+	switch rest := w[len(digits):]; {
+	case err != nil || n < 0 || n > constrain.MaxN:
+		return small{}, false
+	case rest == "":
+		return small{n, false}, true
+	case n >= 2 && (rest == "st" || rest == "nd" || rest == "rd" || rest == "th"):
+		return small{n, true}, true
+	}
+	return small{}, false
+}
+
+// phrases that span several words.
+var (
+	atLeastPhrases = []string{"at least", "or more", "no less than", "no fewer than", "not less than", "a minimum of", "or later", "since", "from"}
+	atMostPhrases  = []string{"at most", "or less", "or fewer", "no more than", "not more than", "up to", "a maximum of", "or earlier", "until", "to", "by"}
+	mostOfPhrases  = []string{"most", "largest number", "highest number", "greatest number", "maximum number", "biggest number", "more"}
+	fewOfPhrases   = []string{"fewest", "least", "smallest number", "lowest number", "least number", "minimum number", "fewer", "less"}
+	differPhrases  = []string{"difference", "how much", "how many", "exceed", "exceeds", "minus", "gap", "differ"}
+	calcPhrases    = []string{"difference", "ratio", "divided", "minus", "times", "product", "per", "multiplied", "subtract", "share", "percentage", "proportion", "exceed", "margin", "than the", "than its", "than their"}
+	samePhrases    = []string{"same", "also", "own", "themselves", "itself", "himself", "herself"}
+	farPhrases     = []string{"indirectly", "indirect", "transitively", "recursively", "ancestor", "ancestors", "descendant", "descendants", "any level", "all levels", "eventually", "ultimately", "number of steps", "hierarchy", "chain", "upstream", "downstream"}
+	eachPhrases    = []string{"each", "per", "every", "grouped", "respective", "broken down"}
+	withPhrases    = []string{"and their", "with their", "and its", "with its", "together with", "along with", "as well as", "and what", "respective", "table"}
+)
 
 var (
 	yesNoWords = words("is are was were do does did has have had can could will would")
@@ -81,7 +146,34 @@ func findCues(q *link.Linked) cues {
 		case len(t) > 4 && strings.HasSuffix(t, "est") && !slices.Contains(notSuperlative, t):
 			c.most, c.least = true, true
 		}
+		if n, ok := smallNumber(t); ok && !slices.Contains(c.small, n) {
+			c.small = append(c.small, n)
+		}
 	}
+	outside := make([]string, len(ws))
+	for i, w := range ws {
+		if outside[i] = w.Text; inMention[i] {
+			outside[i] = "[]"
+		}
+	}
+	text := " " + strings.Join(outside, " ") + " "
+	has := func(list []string) bool {
+		return slices.ContainsFunc(list, func(p string) bool { return strings.Contains(text, " "+p+" ") })
+	}
+	numbers := len(q.Numbers) > 0 || len(c.small) > 0
+	c.atLeast, c.atMost = numbers && has(atLeastPhrases), numbers && has(atMostPhrases)
+	if numbers && has([]string{"between"}) {
+		c.atLeast, c.atMost = true, true
+	}
+	c.mostOf, c.fewOf = has(mostOfPhrases), has(fewOfPhrases)
+	c.than, c.or, c.and = has([]string{"than", "exceed", "exceeds"}), has([]string{"or", "between"}), has([]string{"and"})
+	c.or = c.or || c.and && (c.more || c.most) && strings.Contains(text, " of ")
+	c.difference, c.calculation = has(differPhrases), has(calcPhrases)
+	for _, m := range q.Classes { // "employees by department"
+		c.each = c.each || m.From > 1 && ws[m.From-1].Text == "by"
+	}
+	c.same, c.far, c.together = has(samePhrases), has(farPhrases), has(withPhrases)
+	c.each = c.each || has(eachPhrases)
 	return c
 }
 

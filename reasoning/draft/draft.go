@@ -27,6 +27,9 @@ const (
 	FromClass // the bare class with operations
 	Narrowed  // a type filter or an intersection
 	Other     // counts, yes/no, superlatives, filters, negation
+	Counted   // ranks and comparisons of counts
+	Paired    // mentions compared or united, relations joined
+	Tabled    // several columns
 	shapes    = iota
 )
 
@@ -128,7 +131,8 @@ type run struct {
 	q     *link.Linked
 	opt   Options
 	cues  cues
-	s     []*fits // by mention+1: fit of every relation
+	s     []*fits       // by mention+1: fit of every relation
+	cs    map[int]*fits // by class
 	pool  []Draft
 	seen  map[string]bool
 	bests float64 // best link score
@@ -165,6 +169,28 @@ func (r *run) fit(mention int) *fits {
 	return r.s[mention+1]
 }
 
+// chainFit is the fit for the question without what a chain starts from: the
+// "state" of {state} is no word for the relation "in state".
+func (r *run) chainFit(c *chain) *fits {
+	if c.mention >= 0 {
+		return r.fit(c.mention)
+	}
+	if f, ok := r.cs[c.class]; ok {
+		return f
+	}
+	at := slices.IndexFunc(r.q.Classes, func(m link.ClassMention) bool { return m.Class == c.class })
+	if at < 0 {
+		return r.fit(-1)
+	}
+	m := r.q.Classes[at]
+	f := r.sim.fitsOf(r.sim.wordsWithout(r.q, m.From, m.To))
+	if r.cs == nil {
+		r.cs = map[int]*fits{}
+	}
+	r.cs[c.class] = f
+	return f
+}
+
 // chains enumerates chains of edges from all mentions and classes by beam
 // search, hop by hop. Empty ones are left out.
 func (r *run) chains() ([]chain, error) {
@@ -188,7 +214,7 @@ func (r *run) chains() ([]chain, error) {
 				return nil, err
 			}
 			c := &beam[i]
-			fit := r.fit(c.mention)
+			fit := r.chainFit(c)
 			for _, rd := range g.Offered(c.walk) {
 				next = append(next, c.extend(rd, fit.of(rd)))
 			}
@@ -303,7 +329,7 @@ func (r *run) lower(loss float64, uses func(*Draft) bool) {
 
 // quotas are shares of the kept drafts that go to the best of each shape: long
 // chains would crowd out short ones.
-var quotas = [shapes]float64{OneStep: 0.30, TwoSteps: 0.20, ThreeSteps: 0.10, FromClass: 0.06, Narrowed: 0.16}
+var quotas = [shapes]float64{OneStep: 0.30, TwoSteps: 0.20, ThreeSteps: 0.10, FromClass: 0.06, Narrowed: 0.16, Counted: 0.06, Paired: 0.06, Tabled: 0.05}
 
 // keep chooses the drafts to return.
 func (r *run) keep() []Draft {

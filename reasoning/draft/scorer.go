@@ -76,7 +76,21 @@ func (f *fits) of(rd constrain.RD) float64 { return f.s[rd/2] }
 // fits computes s(r) = cosine(question, relation) + 0.5 x overlap for the
 // question without one mention.
 func (s *Scorer) fits(q *link.Linked, mention int) *fits {
-	words := q.Without(mention)
+	return s.fitsOf(q.Without(mention))
+}
+
+// wordsWithout returns the words of a question without some.
+func (s *Scorer) wordsWithout(q *link.Linked, from, to int) []string {
+	var out []string
+	for i, w := range q.Words {
+		if i < from || i >= to {
+			out = append(out, w.Text)
+		}
+	}
+	return out
+}
+
+func (s *Scorer) fitsOf(words []string) *fits {
 	f := &fits{make([]float64, len(s.rels))}
 	have := wordSet{}
 	for _, w := range words {

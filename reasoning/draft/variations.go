@@ -30,12 +30,14 @@ func (r *run) variations(chains []chain) error {
 		bases = bases[:r.opt.Bases]
 	}
 	r.whichOne()
+	r.pairs()
+	r.calculations()
 	for i := range bases {
 		if err := r.ctx.Err(); err != nil {
 			return err
 		}
 		c := &bases[i]
-		b := base{p: r.pipeline(c), walk: c.walk, d: c.d, n: len(c.rds), mention: c.mention}
+		b := base{p: r.pipeline(c), walk: c.walk, d: c.d, n: len(c.rds), mention: c.mention, fit: r.chainFit(c)}
 		r.vary(b, true)
 	}
 	return nil
@@ -49,7 +51,7 @@ func (r *run) whichOne() {
 		if len(m.Nodes) < 2 || m.Partial {
 			continue
 		}
-		b := base{p: constrain.Pipeline{Start: constrain.Anchor{Name: m.Name}}, walk: g.FromNodes(m.Nodes), d: 0.12 * (m.Score - r.bests), mention: i}
+		b := base{p: constrain.Pipeline{Start: constrain.Anchor{Name: m.Name}}, walk: g.FromNodes(m.Nodes), d: 0.12 * (m.Score - r.bests), mention: i, fit: r.fit(i)}
 		r.intersections(b, func(v base, _ Shape) {
 			fit := r.fit(i)
 			for _, rd := range g.Offered(v.walk) {
@@ -70,6 +72,7 @@ type base struct {
 	d       float64
 	n       int // relations so far
 	mention int
+	fit     *fits // of relations, for the question without what the base starts from
 }
 
 // with returns the score after one more relation of fit s.
@@ -85,7 +88,7 @@ func (b base) with(s float64) float64 {
 func (b base) mean() float64 { return b.d }
 
 func (b base) add(op constrain.Op, w constrain.Walk, d float64, relations int) base {
-	return base{p: b.p.With(op), walk: w, d: d, n: b.n + relations, mention: b.mention}
+	return base{p: b.p.With(op), walk: w, d: d, n: b.n + relations, mention: b.mention, fit: b.fit}
 }
 
 func (r *run) push(b base, shape Shape) {
@@ -95,7 +98,7 @@ func (r *run) push(b base, shape Shape) {
 // vary adds all variations of a base. With deep, variations that keep a set are
 // varied once more.
 func (r *run) vary(b base, deep bool) {
-	g, fit := r.g, r.fit(b.mention)
+	g, fit := r.g, b.fit
 	var next []base
 	keep := func(v base, shape Shape) {
 		r.push(v, shape)
@@ -125,6 +128,12 @@ func (r *run) vary(b base, deep bool) {
 	if r.cues.most || r.cues.least {
 		r.extremes(b, keep)
 	}
+	r.counts(b, keep)
+	r.comparisons(b, keep)
+	r.unions(b, keep)
+	r.loops(b, keep)
+	r.far(b)
+	r.tables(b)
 	r.ends(b)
 	if !deep {
 		return
@@ -135,7 +144,8 @@ func (r *run) vary(b base, deep bool) {
 			break
 		}
 		last := v.p.Ops[len(v.p.Ops)-1].Kind
-		if last == constrain.Max || last == constrain.Min || last == constrain.Where || last == constrain.Type {
+		switch last {
+		case constrain.Max, constrain.Min, constrain.Where, constrain.Type, constrain.Most, constrain.Fewest, constrain.Having:
 			// One more step: "who runs the slowest train".
 			for _, rd := range g.Offered(v.walk) {
 				if v.p.Edges() >= constrain.MaxSteps || b.n > 1 {
@@ -173,6 +183,12 @@ func (r *run) vary2(v base) {
 		if r.cues.most || r.cues.least {
 			r.extremes(v, keep)
 		}
+		r.counts(v, keep)
+		r.comparisons(v, keep)
+		r.tables(v)
+	}
+	if last == constrain.Where && r.cues.atLeast && r.cues.atMost {
+		r.ranges(v, keep)
 	}
 	r.ends(v)
 }
@@ -209,7 +225,7 @@ func (r *run) valuesOnly(w constrain.Walk) bool {
 
 // negations keeps the members that lack a relation, at all or to a mention.
 func (r *run) negations(b base, keep func(base, Shape)) {
-	g, fit := r.g, r.fit(b.mention)
+	g, fit := r.g, b.fit
 	if len(b.walk.Set) < 2 {
 		return
 	}
@@ -257,25 +273,19 @@ func (r *run) numbers(b base, keep func(base, Shape)) {
 	if len(r.q.Numbers) == 0 || len(b.walk.Set) == 0 {
 		return
 	}
-	g, fit := r.g, r.fit(b.mention)
+	g, fit := r.g, b.fit
 	for _, rd := range g.RDs(b.walk.Set) {
 		kind := g.Relations()[rd/2].Kind
 		if rd&1 == 1 || kind == constrain.NoValue {
 			continue
 		}
 		for _, num := range r.q.Numbers {
-			if kind == constrain.DateValue && len(num.Text) != 4 {
+			if kind == constrain.DateValue && len(num.Text) != 4 && !constrain.IsDate(num.Text) || kind == constrain.NumberValue && !constrain.IsNumber(num.Text) {
 				continue
 			}
-			for _, c := range []byte{'>', '<', '='} {
+			for _, x := range r.signs() {
+				c, gain := x.sign, x.gain
 				s := g.Filter(b.walk.Set, int(rd/2), c, num.Text)
-				gain := 0.0
-				switch {
-				case c == '>' && r.cues.more, c == '<' && r.cues.less, c == '=' && !r.cues.more && !r.cues.less:
-					gain = cueGain
-				case c == '<' && r.cues.more && !r.cues.less, c == '>' && r.cues.less && !r.cues.more:
-					gain = -2 * wrongTurn
-				}
 				if len(s) == 0 && (gain <= 0 || c == '=' || len(b.p.Ops) == 0) {
 					continue
 				}
@@ -288,9 +298,31 @@ func (r *run) numbers(b base, keep func(base, Shape)) {
 	}
 }
 
+// ranges closes a filter from below by one from above, of the same relation.
+func (r *run) ranges(v base, keep func(base, Shape)) {
+	last := v.p.Ops[len(v.p.Ops)-1]
+	rel, ok := r.g.Relation(last.Rel)
+	if !ok || last.Cmp != constrain.AtLeast && last.Cmp != '>' || last.To != nil {
+		return
+	}
+	for _, num := range r.q.Numbers {
+		if num.Text == last.Number || constrain.IsDate(num.Text) && r.g.Relations()[rel].Kind != constrain.DateValue {
+			continue
+		}
+		op := constrain.Op{Kind: constrain.Where, Rel: last.Rel, Cmp: constrain.AtMost, Number: num.Text}
+		if last.Cmp == '>' {
+			op.Cmp = '<'
+		}
+		w := v.walk
+		if w.Set = r.g.Filter(w.Set, rel, op.Cmp, num.Text); len(w.Set) > 0 {
+			keep(v.add(op, w, v.d+0.1, 0), Other)
+		}
+	}
+}
+
 // extremes keeps the members with the largest or smallest value.
 func (r *run) extremes(b base, keep func(base, Shape)) {
-	g, fit := r.g, r.fit(b.mention)
+	g, fit := r.g, b.fit
 	if len(b.walk.Set) < 2 {
 		return
 	}
@@ -314,14 +346,16 @@ func (r *run) extremes(b base, keep func(base, Shape)) {
 			}
 			w := b.walk
 			w.Set = s
-			keep(b.add(op, w, b.with(fit.of(rd))+gain, 1), Other)
+			d := b.with(fit.of(rd)) + gain
+			keep(b.add(op, w, d, 1), Other)
+			r.ranks(b, rd, largest, d, keep)
 		}
 	}
 }
 
 // ends adds counts, sums, averages and yes/no questions.
 func (r *run) ends(b base) {
-	g, fit := r.g, r.fit(b.mention)
+	g, fit := r.g, b.fit
 	if r.cues.count {
 		v := b
 		v.p = b.p.Ending(constrain.End{Kind: constrain.Count})

@@ -63,13 +63,62 @@ func (r *run) plausible(p constrain.Pipeline) bool {
 		if !r.cues.avg {
 			return false
 		}
+	case constrain.Diff:
+		if !r.cues.difference {
+			return false
+		}
+	case constrain.Calc:
+		if !r.cues.calculation {
+			return false
+		}
+	case constrain.Show:
+		if !r.cues.each && !r.cues.together {
+			return false
+		}
+	case constrain.Group:
+		if !r.cues.each {
+			return false
+		}
+	}
+	if !r.reasons(p.Ops) {
+		return false
 	}
 	names := p.Names()
 	for i, n := range names {
-		if slices.Contains(names[:i], n) {
+		if slices.Contains(names[:i], n) && !(p.End.Kind == constrain.Ask && i == len(names)-1) {
 			return false
 		}
 		if i > 0 && !slices.ContainsFunc(r.q.Mentions, func(m link.Mention) bool { return m.Name == n }) {
+			return false
+		}
+	}
+	return true
+}
+
+// reasons reports whether the question has a word for each of the operations
+// that are never meant without one.
+func (r *run) reasons(ops []constrain.Op) bool {
+	for _, op := range ops {
+		ok := true
+		switch op.Kind {
+		case constrain.Also:
+			ok = r.cues.or || r.cues.and
+		case constrain.Most:
+			ok = r.cues.mostOf
+		case constrain.Fewest:
+			ok = r.cues.fewOf
+		case constrain.Having:
+			ok = len(r.cues.small) > 0
+		case constrain.Loop:
+			ok = r.cues.same
+		case constrain.Reach:
+			ok = r.cues.far
+		case constrain.Where:
+			ok = op.To == nil || r.cues.than
+		case constrain.Max, constrain.Min:
+			ok = op.N < 2 || len(r.cues.small) > 0
+		}
+		if !ok {
 			return false
 		}
 	}
@@ -110,10 +159,26 @@ func (r *run) judge(p constrain.Pipeline, mention int) float64 {
 			if op.Kind == constrain.Without && r.cues.not {
 				gain += cueGain
 			}
+		case constrain.Reach:
+			step(op.Step)
+			gain += cueGain
+		case constrain.Most, constrain.Fewest, constrain.Having:
+			step(op.Step)
+			gain += 0.07 + cueGain
+			if op.Class != "" && slices.ContainsFunc(r.q.Classes, func(m link.ClassMention) bool { return r.g.Classes()[m.Class].Name == op.Class }) {
+				gain += countedGain
+			}
+		case constrain.Also, constrain.Loop:
+			for _, s := range op.Steps {
+				step(s)
+			}
+			gain += 0.07 + withGain
 		case constrain.Max, constrain.Min, constrain.Where:
 			step(constrain.Step{Rel: op.Rel})
 			gain += 0.07
 			switch {
+			case op.To != nil:
+				gain += pairGain
 			case op.Kind == constrain.Max && r.cues.most, op.Kind == constrain.Min && r.cues.least:
 				gain += cueGain
 			case op.Cmp == '<' && r.cues.more && !r.cues.less, op.Cmp == '>' && r.cues.less && !r.cues.more:
@@ -139,6 +204,19 @@ func (r *run) judge(p constrain.Pipeline, mention int) float64 {
 		if r.cues.yesNo {
 			gain += cueGain + withGain
 		}
+	case constrain.Diff:
+		step(constrain.Step{Rel: p.End.Rel})
+		gain += cueGain + pairGain
+	case constrain.Show, constrain.Group, constrain.Calc:
+		for _, s := range p.End.Steps {
+			step(s)
+		}
+		for _, rel := range []string{p.End.Rel, p.End.Other} {
+			if rel != "" {
+				step(constrain.Step{Rel: rel})
+			}
+		}
+		gain += tableGain
 	}
 	c.score()
 	return c.d + gain
