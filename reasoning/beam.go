@@ -74,6 +74,11 @@ func (d *Model) Write(ctx context.Context, x *automaton.Index, q *link.Linked, c
 				opt.Numbers = append(opt.Numbers, n.Text)
 			}
 		}
+		for _, n := range draft.SmallNumbers(q) {
+			if !slices.Contains(opt.Numbers, n) {
+				opt.Numbers = append(opt.Numbers, n)
+			}
+		}
 		hyps, err = decode.Beam(ctx, d.m, prompt, automaton.New(x, d.vocab(), opt), o)
 	default:
 		return nil, fmt.Errorf("constraint %q: it is one of full, names and none", c)

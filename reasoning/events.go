@@ -223,8 +223,11 @@ func letters(n int) string {
 
 // rows is the number of result rows.
 func rows(r constrain.Result) int {
-	if r.Kind == constrain.List {
+	switch {
+	case r.Kind == constrain.List:
 		return len(r.Nodes)
+	case r.Kind.Table():
+		return len(r.Rows)
 	}
 	return 1
 }

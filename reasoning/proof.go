@@ -151,8 +151,102 @@ func (b *back) from(n constrain.Node, level, row int) error {
 		if err := b.values(n, op.Rel, row); err != nil {
 			return err
 		}
+		if op.To != nil {
+			for _, m := range g.Lookup(op.To.Name)[:1] {
+				if err := b.values(m, op.Rel, row); err != nil {
+					return err
+				}
+			}
+		}
+	case constrain.Most, constrain.Fewest, constrain.Having:
+		if err := b.counted(n, op, row); err != nil {
+			return err
+		}
+	case constrain.Loop:
+		if err := b.loop(n, op, row); err != nil {
+			return err
+		}
+	case constrain.Reach:
+		return b.reached(n, level, row, map[constrain.Node]bool{n: true})
+	case constrain.Also:
+		if !b.walks[level-1].Set.Contains(n) {
+			return b.branch(n, op, row)
+		}
 	}
 	return b.from(n, level-1, row)
+}
+
+// counted states the edges that were counted.
+func (b *back) counted(n constrain.Node, op constrain.Op, row int) error {
+	g := b.view.Graph
+	rd, err := g.RDOf(op.Step)
+	if err != nil {
+		return err
+	}
+	class, named := g.Class(op.Class)
+	for m := range g.Neighbours(n, rd) {
+		if named && !slices.Contains(g.ClassesOf(m), uint32(class)) {
+			continue
+		}
+		if err := b.edge(n, rd, m, row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loop states the two edges that lead back.
+func (b *back) loop(n constrain.Node, op constrain.Op, row int) error {
+	g := b.view.Graph
+	out, err := g.RDOf(op.Steps[0])
+	if err != nil {
+		return err
+	}
+	in, err := g.RDOf(op.Steps[1])
+	if err != nil {
+		return err
+	}
+	for m := range g.Neighbours(n, out) {
+		for x := range g.Neighbours(m, in) {
+			if x != n {
+				continue
+			}
+			if err := b.edge(n, out, m, row); err != nil {
+				return err
+			}
+			return b.edge(m, in, n, row)
+		}
+	}
+	return nil
+}
+
+// reached states a chain of edges of one kind back to where it began.
+func (b *back) reached(n constrain.Node, level, row int, seen map[constrain.Node]bool) error {
+	g := b.view.Graph
+	rd, err := g.RDOf(b.ops[level-1].Step)
+	if err != nil {
+		return err
+	}
+	begin := b.walks[level-1].Set
+	for m := range g.Neighbours(n, rd^1) {
+		if begin.Contains(m) {
+			if err := b.from(m, level-1, row); err != nil {
+				return err
+			}
+			return b.edge(m, rd, n, row)
+		}
+	}
+	for m := range g.Neighbours(n, rd^1) {
+		if seen[m] || !b.walks[level].Set.Contains(m) {
+			continue
+		}
+		seen[m] = true
+		if err := b.reached(m, level, row, seen); err != nil {
+			return err
+		}
+		return b.edge(m, rd, n, row)
+	}
+	return nil
 }
 
 // branch states one path of an intersection.

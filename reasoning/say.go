@@ -17,7 +17,8 @@ const (
 // resultRows are what the chosen query gave.
 type resultRows struct {
 	vars    []string
-	terms   []Term
+	terms   []Term           // of the first column
+	rest    [][]Term         // of each row, the other columns of a table
 	nodes   []constrain.Node // of list answers that are nodes of the graph
 	total   int64
 	boolean *bool
@@ -51,16 +52,17 @@ func (t *task) execute() (*resultRows, error) {
 			if len(row) == 0 || row[0].Kind == kg.None || len(out.terms) == maxAnswers {
 				continue
 			}
-			x := jsonTerm(row[0])
-			if id, ok, err := t.snap.Lookup(row[0]); err == nil && ok {
-				if n, ok := t.view.Graph.Number(id); ok && t.drafts[t.chosen].Pipeline.End.Kind == constrain.List {
-					out.nodes = append(out.nodes, n)
-					if row[0].Kind != kg.Literal {
-						x.Label = t.view.Graph.Label(n)
-					}
-				}
+			x, n, ok := t.labelled(row[0])
+			if ok && t.drafts[t.chosen].Pipeline.End.Kind == constrain.List {
+				out.nodes = append(out.nodes, n)
 			}
 			out.terms = append(out.terms, x)
+			var rest []Term
+			for _, c := range row[1:] {
+				x, _, _ := t.labelled(c)
+				rest = append(rest, x)
+			}
+			out.rest = append(out.rest, rest)
 		}
 		return nil
 	})
@@ -81,10 +83,32 @@ func (t *task) execute() (*resultRows, error) {
 			break
 		}
 		ev.Rows = append(ev.Rows, map[string]Term{out.vars[0]: x})
+		for k, c := range out.rest[i] {
+			if c.Type != "" { // else unbound
+				ev.Rows[i][out.vars[k+1]] = c
+			}
+		}
 		ev.Kinds = append(ev.Kinds, kind)
 	}
 	t.emit(Event{"rows", ev})
 	return out, nil
+}
+
+// labelled is the JSON form of a term of a result, and its node if it is one.
+func (t *task) labelled(x kg.Term) (Term, constrain.Node, bool) {
+	out := jsonTerm(x)
+	if x.Kind == kg.None {
+		return out, 0, false
+	}
+	id, ok, err := t.snap.Lookup(x)
+	if err != nil || !ok {
+		return out, 0, false
+	}
+	n, ok := t.view.Graph.Number(id)
+	if ok && x.Kind != kg.Literal {
+		out.Label = t.view.Graph.Label(n)
+	}
+	return out, n, ok
 }
 
 // say composes the sentence from rows.
@@ -126,6 +150,25 @@ func (t *task) say(rows *resultRows, p *proof) {
 		cites(0)
 	case len(rows.terms) == 0:
 		text("The graph holds no such thing.")
+	case end.Table():
+		h := Segment{Val: &Val{Count: true}, As: fmt.Sprint(rows.total)}
+		s.Headline = &h
+		s.Segments = append(s.Segments, h)
+		text(" rows: ")
+		for i := range min(3, len(rows.terms)) {
+			if i > 0 {
+				text("; ")
+			}
+			s.Segments = append(s.Segments, value(i))
+			for k, c := range rows.rest[i] {
+				if c.Type != "" {
+					text(", ")
+					s.Segments = append(s.Segments, Segment{Val: &Val{Row: i, Var: rows.vars[k+1]}, As: c.shown()})
+				}
+			}
+		}
+		text(map[bool]string{true: " and others.", false: "."}[len(rows.terms) > 3])
+		cites(0)
 	case end != constrain.List:
 		h := value(0)
 		s.Headline = &h

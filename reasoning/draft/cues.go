@@ -53,7 +53,7 @@ var (
 
 // smallNumber reads "three", "3", "third" or "3rd".
 func smallNumber(w string) (small, bool) {
-	if i := slices.Index(cardinals, w); i >= 0 {
+	if i := slices.Index(cardinals, w); i >= 0 && w != "one" { // mostly a pronoun
 		return small{i, false}, true
 	}
 	if i := slices.Index(ordinals, w); i >= 2 {
@@ -70,6 +70,18 @@ func smallNumber(w string) (small, bool) {
 		return small{n, true}, true
 	}
 	return small{}, false
+}
+
+// SmallNumbers returns, in digits, the numbers of a question that can be ranks or
+// counts: "three", "3" and "third" are 3.
+func SmallNumbers(q *link.Linked) []string {
+	var out []string
+	for _, n := range findCues(q).small {
+		if s := strconv.Itoa(n.n); !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // phrases that span several words.

@@ -60,15 +60,22 @@ func Groups(outcomes []Outcome) []Group {
 
 func same(a, b constrain.Result) bool {
 	if a.Kind != b.Kind {
-		return a.Kind != constrain.List && a.Kind != constrain.Ask && b.Kind != constrain.List && b.Kind != constrain.Ask && a.Number == b.Number
+		return number(a.Kind) && number(b.Kind) && a.Number == b.Number
 	}
-	switch a.Kind {
-	case constrain.List:
+	switch {
+	case a.Kind == constrain.List:
 		return slices.Equal(a.Nodes, b.Nodes)
-	case constrain.Ask:
+	case a.Kind == constrain.Ask:
 		return a.Bool == b.Bool
+	case a.Kind.Table():
+		return slices.EqualFunc(a.Rows, b.Rows, slices.Equal)
 	}
 	return a.Number == b.Number
+}
+
+// number reports whether an end gives one number.
+func number(k constrain.EndKind) bool {
+	return k != constrain.List && k != constrain.Ask && !k.Table()
 }
 
 // F1 of two results: overlap of lists, equality of the rest.
