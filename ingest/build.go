@@ -31,6 +31,7 @@ type bundle struct {
 	concepts  []fact.Concept
 	fiscal    []fact.FiscalPeriod
 	read      []fact.Statement // by rules
+	mentions  []fact.Mention
 	extra     []kg.TermQuad
 	problems  []Problem
 }
@@ -72,6 +73,9 @@ func (b *bundle) quads(yield func(kg.TermQuad) bool) {
 	for i := range b.fiscal {
 		b.fiscal[i].Quads(each)
 	}
+	for i := range b.mentions {
+		b.mentions[i].Quads(each)
+	}
 	for i := range b.read {
 		b.read[i].Quads(each)
 	}
@@ -105,6 +109,7 @@ func build(path string, f *edgar.Filing, o *Options, run string, now time.Time) 
 	x.calendar()
 	x.label()
 	x.sections()
+	x.relations()
 	for _, p := range f.Problems {
 		b.problems = append(b.problems, Problem{Path: path, What: p.String()})
 	}

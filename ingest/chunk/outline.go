@@ -14,7 +14,8 @@ const (
 	levelItem  = 2 // Item 7. Management's Discussion
 	levelNote  = 3 // Note 4 - Leases; CAPITALS
 	levelOther = 4
-	maxHeading = 200 // bytes
+	levelLine  = 5   // a sentence set bold, as risk factors are headed
+	maxHeading = 400 // bytes
 )
 
 var (
@@ -34,14 +35,16 @@ func Level(text string, bold bool) int {
 	switch {
 	case part.MatchString(text) && (bold || upper) && len(text) < 100 && !listed:
 		return levelPart
-	case item.MatchString(text) && (bold || upper) && !listed:
+	case item.MatchString(text) && (bold || upper) && len(text) < 200 && !listed:
 		return levelItem
 	case !bold || text[0] == '(' || text[0] == '*':
 		return 0
 	case note.MatchString(text):
 		return levelNote
-	case len(text) > 150 || strings.HasSuffix(text, ".") && len(text) > 80 || strings.HasSuffix(text, ",") || listed:
+	case strings.HasSuffix(text, ",") || listed:
 		return 0
+	case strings.HasSuffix(text, ".") && len(text) > 40 || len(text) > 150:
+		return levelLine
 	case upper && len(text) > 3:
 		return levelNote
 	}
