@@ -1,7 +1,6 @@
 // Package queryset reads and writes folders of complex queries in the numbered
-// form of KGReasoning: entities.txt and relations.txt name the numbers,
-// train.txt, valid.txt and test.txt hold the links, and a folder below holds
-// split/type.tsv with one query per line. Files may be gzipped (.gz).
+// form of KGReasoning: beside the graph (package dataset reads it), a folder
+// holds split/type.tsv with one query per line. Files may be compressed.
 //
 // Relations come in pairs there: 2i is a relation and 2i+1 its inverse. Here
 // the inverse of relation i of R is i+R.
@@ -9,7 +8,6 @@ package queryset
 
 import (
 	"bufio"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +20,7 @@ import (
 
 	"github.com/quaestor-kg/quaestor/embed/cqd"
 	"github.com/quaestor-kg/quaestor/embed/dataset"
+	"github.com/quaestor-kg/quaestor/kg/rdf"
 )
 
 // Splits are the names of the three splits.
@@ -37,7 +36,7 @@ type Set struct {
 // Open reads the graph of a folder and finds its queries. queries names the
 // folder of the queries inside dir; empty takes the only one there is.
 func Open(dir, queries string) (*Set, error) {
-	g, err := readGraph(dir)
+	g, err := dataset.Open(dir, dataset.Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -78,45 +77,28 @@ func hasSplit(dir string) bool {
 	return false
 }
 
-// open opens a file or its gzipped form.
-func open(path string) (io.ReadCloser, string, error) {
-	f, err := os.Open(path)
-	if err == nil {
-		return f, path, nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, path, err
-	}
-	f, gzErr := os.Open(path + ".gz")
-	if gzErr != nil {
-		return nil, path, err
-	}
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		f.Close()
-		return nil, path, fmt.Errorf("%s.gz: %w", path, err)
-	}
-	return &zipped{z, f}, path + ".gz", nil
-}
-
-type zipped struct {
-	*gzip.Reader
-	file *os.File
-}
-
-func (z *zipped) Close() error { return errors.Join(z.Reader.Close(), z.file.Close()) }
-
 // maxLine bounds a line: a query with every entity of a large graph as answer.
 const maxLine = 64 << 20
 
 // lines calls fn for every line that is not empty. Errors name file and line.
 func lines(path string, fn func(line string) error) error {
-	r, name, err := open(path)
+	name := path
+	file, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if z, zErr := os.Open(path + ".gz"); zErr == nil {
+			file, name, err = z, path+".gz", nil
+		}
+	}
 	if err != nil {
 		return err
 	}
-	defer r.Close()
-	in := bufio.NewScanner(r)
+	defer file.Close()
+	plain, err := rdf.Decompress(file)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	defer plain.Close()
+	in := bufio.NewScanner(plain)
 	in.Buffer(make([]byte, 1<<16), maxLine)
 	for n := 1; in.Scan(); n++ {
 		if line := strings.TrimRight(in.Text(), "\r"); line != "" {
@@ -129,61 +111,6 @@ func lines(path string, fn func(line string) error) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
-}
-
-func readGraph(dir string) (*dataset.Graph, error) {
-	g := &dataset.Graph{Name: filepath.Base(dir)}
-	names := func(file string) ([]string, error) {
-		var out []string
-		err := lines(filepath.Join(dir, file), func(line string) error {
-			number, name, ok := strings.Cut(line, "\t")
-			if n, err := strconv.Atoi(number); !ok || err != nil || n != len(out) {
-				return fmt.Errorf("number %d, a tab and a name expected, not %q", len(out), line)
-			}
-			out = append(out, name)
-			return nil
-		})
-		return out, err
-	}
-	var err error
-	if g.Entities, err = names("entities.txt"); err != nil {
-		return nil, err
-	}
-	directed, err := names("relations.txt")
-	if err != nil {
-		return nil, err
-	}
-	if len(directed)%2 != 0 {
-		return nil, fmt.Errorf("%s has %d directed relations; they come in pairs, a relation and its inverse", filepath.Join(dir, "relations.txt"), len(directed))
-	}
-	for i := 0; i < len(directed); i += 2 {
-		g.Relations = append(g.Relations, strings.TrimPrefix(directed[i], "+"))
-	}
-	for i, split := range []*[]dataset.Triple{&g.Train, &g.Valid, &g.Test} {
-		path := filepath.Join(dir, Splits[i]+".txt")
-		err := lines(path, func(line string) error {
-			f := strings.Split(line, "\t")
-			if len(f) != 3 {
-				return fmt.Errorf("head, relation and tail with tabs between them expected, not %q", line)
-			}
-			var x [3]int32
-			for k, limit := range []int{len(g.Entities), len(directed), len(g.Entities)} {
-				n, err := strconv.Atoi(f[k])
-				if err != nil || n < 0 || n >= limit {
-					return fmt.Errorf("field %d is %q, not a number below %d", k+1, f[k], limit)
-				}
-				x[k] = int32(n)
-			}
-			if x[1]%2 == 0 { // the odd ones repeat these from the other end
-				*split = append(*split, dataset.Triple{H: x[0], R: x[1] / 2, T: x[2]})
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return g, nil
 }
 
 // relation maps a relation's number in the files to a directed relation.

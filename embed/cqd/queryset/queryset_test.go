@@ -73,15 +73,11 @@ func TestRead(t *testing.T) {
 
 func TestBrokenFolders(t *testing.T) {
 	for name, c := range map[string]struct{ file, body, want string }{
-		"number out of order": {"entities.txt", "0\ta\n2\tb\n", "entities.txt, line 2"},
-		"odd relations":       {"relations.txt", "0\ta\n", "come in pairs"},
-		"two fields":          {"train.txt", "0\t0\t1\n1 2\n", "train.txt, line 2"},
-		"unknown entity":      {"valid.txt", "0\t0\t9\n", "field 3 is \"9\""},
-		"negative":            {"test.txt", "0\t-2\t1\n", "field 2"},
-		"short query":         {"q/test/2p.tsv", "0 0\t1\t2\n", "2p.tsv, line 1: a 2p query has 3 numbers"},
-		"relation too large":  {"q/test/2p.tsv", "0 0 8\t1\t2\n", "relation 4"},
-		"answer too large":    {"q/test/2p.tsv", "0 0 2\t1\t77\n", "answer \"77\""},
-		"answers missing":     {"q/test/2p.tsv", "0 0 2\t1\n", "2 fields"},
+		"graph":              {"train.txt", "0\t0\t1\n1 2\n", "train.txt:2"},
+		"short query":        {"q/test/2p.tsv", "0 0\t1\t2\n", "2p.tsv, line 1: a 2p query has 3 numbers"},
+		"relation too large": {"q/test/2p.tsv", "0 0 8\t1\t2\n", "relation 4"},
+		"answer too large":   {"q/test/2p.tsv", "0 0 2\t1\t77\n", "answer \"77\""},
+		"answers missing":    {"q/test/2p.tsv", "0 0 2\t1\n", "2 fields"},
 	} {
 		files := small()
 		files[c.file] = c.body
