@@ -9,6 +9,14 @@ import (
 	"github.com/quaestor-kg/quaestor/reasoning/tensor/cpu"
 )
 
+// ones sums vectors of up to a page.
+var ones = func() (o [PageTokens]float32) {
+	for i := range o {
+		o[i] = 1
+	}
+	return o
+}()
+
 func inverseSqrt(n int) float32 { return float32(1 / math.Sqrt(float64(n))) }
 
 const (
@@ -36,8 +44,12 @@ type attention struct {
 	ranges  int // ranges of entries
 
 	tokens []tokenRow // for every token: its sequence and limit
-	parts  []partial  // results of [head][block][range], when split
-	free   chan *work
+	// Queries for sealed pages, [tokens][QueryHeads][wide of stored keys],
+	// scaled and mapped, and what the keys' centre adds to their scores.
+	mapped   []float32
+	constant []float32
+	parts    []partial // results of [head][block][range], when split
+	free     chan *work
 }
 
 type tokenRow struct {
@@ -61,7 +73,7 @@ func (p *Paged) newPart() partial {
 type work struct {
 	q        []float32 // [blockRows][Dim], scaled
 	mapped   []float32 // [blockRows][wide of stored keys]: queries for sealed pages
-	constant []float32 // [blockRows] what the keys' centre adds to scores
+	constant []float32 // [blockRows]
 	s        []float32 // [blockRows][rangeTokens]
 	counts   []uint8   // [blockRows][rangePages] slots in use
 	o        []float32 // [blockRows][wide of stored values]: sums over sealed pages
@@ -125,6 +137,7 @@ func (p *Paged) Attend(layer int, rows []Rows, q, out, lse []float32) {
 		p.pick(layer, a.tokens, q)
 	}
 	a.layer, a.q, a.out, a.lse = layer, q, out, lse
+	a.mapQueries()
 	a.group = p.shape.QueryHeads / p.shape.Heads
 	a.perHead = len(a.tokens) * a.group
 	a.blocks = (a.perHead + blockRows - 1) / blockRows
@@ -201,30 +214,53 @@ func (a *attention) do(unit int) {
 	}
 }
 
-// load gathers the queries of a block, scaled by 1/√Dim, and maps them for
-// sealed pages.
+// mapQueries maps all queries of the call for sealed pages, once.
+func (a *attention) mapQueries() {
+	p := a.store
+	if p.policy.exact() {
+		return
+	}
+	m := p.policy.Layers[a.layer].K.Map
+	if m != nil && m.Pre {
+		return // such keys are rotated to their position instead
+	}
+	dim, wide, heads := p.shape.Dim, m.wide(p.shape.Dim), p.shape.QueryHeads
+	group := heads / p.shape.Heads
+	rows := len(a.q) / dim
+	a.mapped, a.constant = resize(a.mapped, rows*wide), resize(a.constant, rows)
+	for i := range rows {
+		y := a.mapped[i*wide : (i+1)*wide]
+		if m == nil {
+			copy(y, a.q[i*dim:])
+			a.constant[i] = 0
+		} else {
+			a.constant[i] = p.scale * m.Query(y, a.q[i*dim:(i+1)*dim], i%heads/group)
+		}
+		cpu.Scale(p.scale, y)
+	}
+}
+
+// load gathers the queries of a block, scaled by 1/√Dim.
 func (a *attention) load(w *work, head, block int) {
 	p := a.store
 	dim := p.shape.Dim
-	var m *Map
-	if !p.policy.exact() {
-		m = p.policy.Layers[a.layer].K.Map
+	wide := dim
+	mapped := !p.policy.exact()
+	if mapped {
+		m := p.policy.Layers[a.layer].K.Map
+		wide, mapped = m.wide(dim), m == nil || !m.Pre
 	}
-	wide := m.wide(dim)
 	for i := range a.rowsOf(block) {
 		row := block*blockRows + i
 		token, g := row/a.group, row%a.group
+		from := token*p.shape.QueryHeads + head*a.group + g
 		dst := w.q[i*dim : (i+1)*dim]
-		copy(dst, a.q[(token*p.shape.QueryHeads+head*a.group+g)*dim:])
+		copy(dst, a.q[from*dim:])
 		cpu.Scale(p.scale, dst)
 		w.tokens[i] = &a.tokens[token]
-		switch {
-		case p.policy.exact():
-		case m == nil:
-			copy(w.mapped[i*wide:(i+1)*wide], dst)
-			w.constant[i] = 0
-		case !m.Pre:
-			w.constant[i] = m.Query(w.mapped[i*wide:(i+1)*wide], dst, head)
+		if mapped {
+			copy(w.mapped[i*wide:(i+1)*wide], a.mapped[from*wide:])
+			w.constant[i] = a.constant[from]
 		}
 	}
 }
@@ -275,7 +311,7 @@ func (a *attention) attend(w *work, head, n, r int, out partial) {
 			o, y := out.o[i*p.slabs.wide:i*p.slabs.wide+p.shape.Dim], w.o[i*panels(wide):i*panels(wide)+wide]
 			if v == nil {
 				cpu.Axpy(1, y, o)
-			} else if w.weights[i] != 0 {
+			} else {
 				v.Lift(o, y, head, w.weights[i])
 			}
 		}
@@ -427,19 +463,19 @@ func (a *attention) rotated(w *work, m *Map, head int, c codec.Codec, q *part, f
 
 func (a *attention) sealedValues(w *work, i, m, g int, e *entry, head int) {
 	p := a.store
-	wide := p.policy.Layers[a.layer].V.Map.wide(p.shape.Dim)
+	v := p.policy.Layers[a.layer].V.Map
+	wide := v.wide(p.shape.Dim)
 	ldo := panels(wide)
 	parts := e.sealed.heads[a.layer*p.shape.Heads+head]
 	at := 0
+	centred := v != nil && v.Centre != nil
 	for j := range parts {
 		q := &parts[j]
 		_, vc := p.codecs(a.layer, e.sealed, q)
 		src := w.s[i*rangeTokens+g*PageTokens+at:]
 		codec.Accumulate(vc, &w.codec, w.o[i*ldo:], ldo, q.v, src, rangeTokens, m, q.n, wide)
-		for r := range m {
-			for _, x := range src[r*rangeTokens : r*rangeTokens+q.n] {
-				w.weights[i+r] += x
-			}
+		for r := 0; centred && r < m; r++ {
+			w.weights[i+r] += cpu.Dot(ones[:q.n], src[r*rangeTokens:])
 		}
 		at += q.n
 	}

@@ -335,26 +335,44 @@ func TestSteadyStateDoesNotAllocate(t *testing.T) {
 	}
 }
 
+// fill puts n random positions into a new sequence.
+func fill(r *rand.Rand, p *Paged, n int) Sequence {
+	sh := p.shape
+	s := p.New()
+	for s.Len() < n {
+		k := min(n-s.Len(), 256, s.(Compressed).Room())
+		s.Extend(k)
+		for l := range sh.Layers {
+			s.Put(l, random(r, k*sh.Heads*sh.Dim), random(r, k*sh.Heads*sh.Dim))
+		}
+	}
+	return s
+}
+
 func BenchmarkAttend(b *testing.B) {
-	sh := Shape{1, 9, 3, 64}
+	const n = 4096
+	sh := Shape{8, 9, 3, 64} // one layer stays in the second-level cache, eight do not
 	r := rand.New(rand.NewPCG(6, 6))
-	for _, name := range []string{"f16", "f32"} {
+	named := policies(b, sh)
+	named["exact"] = Policy{}
+	for _, name := range []string{"exact", "f16", "g8", "g4"} {
 		pool := cpu.NewPool(1)
-		p := NewPaged(sh, name == "f32", pool)
-		w := newTwin(p, sh)
-		w.put(r, sh, 2048)
+		p := newStore(b, sh, named[name], pool)
+		s := fill(r, p, n)
 		for _, beams := range []int{1, 5} {
 			var rows []Rows
 			for range beams {
-				rows = append(rows, Rows{w.seq.Fork(), 1, 2048, 0})
+				rows = append(rows, Rows{s.Fork(), 1, n, 0})
 			}
 			q := random(r, beams*9*64)
 			out := make([]float32, len(q))
 			b.Run(name+map[int]string{1: "/one", 5: "/five-beams"}[beams], func(b *testing.B) {
+				i, start := 0, cpuTime()
 				for b.Loop() {
-					p.Attend(0, rows, q, out, nil)
+					p.Attend(i%sh.Layers, rows, q, out, nil)
+					i++
 				}
-				b.ReportMetric(b.Elapsed().Seconds()*1e9/float64(b.N)/2048/3, "ns/token/head")
+				b.ReportMetric(float64(cpuTime()-start)/float64(b.N)/n/3, "cpu-ns/token/head")
 			})
 		}
 		pool.Close()

@@ -2,8 +2,8 @@ package kvcache
 
 import (
 	"fmt"
-	"math"
 
+	"github.com/quaestor-kg/quaestor/reasoning/kvcache/codec"
 	"github.com/quaestor-kg/quaestor/reasoning/tensor/cpu"
 )
 
@@ -101,7 +101,7 @@ func (m *Map) Forward(x []float32, head, n, first int) {
 		}
 		if m.Hadamard {
 			cpu.Mul(v, v, m.signs, 1)
-			WalshHadamard(v)
+			codec.WalshHadamard(v)
 		}
 	}
 }
@@ -123,7 +123,7 @@ func (m *Map) Back(x []float32, head int, position func(t int) int, n int) {
 // unrotate is the inverse without the centre.
 func (m *Map) unrotate(v []float32, head int) {
 	if m.Hadamard {
-		WalshHadamard(v)
+		codec.WalshHadamard(v)
 		cpu.Mul(v, v, m.signs, 1)
 	}
 	if m.Balance != nil {
@@ -166,7 +166,7 @@ func (m *Map) Query(y, q []float32, head int) (constant float32) {
 	}
 	if m.Hadamard {
 		cpu.Mul(y, y, m.signs, 1)
-		WalshHadamard(y)
+		codec.WalshHadamard(y)
 	}
 	return constant
 }
@@ -186,29 +186,4 @@ func (m *Map) Lift(o, y []float32, head int, weight float32) {
 	if m.Centre != nil {
 		cpu.Axpy(weight, m.Centre[head*m.Dim:(head+1)*m.Dim], o)
 	}
-}
-
-// WalshHadamard replaces x, whose length is a power of two, by its normalised
-// Walsh-Hadamard transform, which is its own inverse.
-func WalshHadamard(x []float32) {
-	n := len(x)
-	h := 1
-	for ; 4*h <= n; h *= 4 { // two stages at a time
-		for i := 0; i < n; i += 4 * h {
-			a, b, c, d := x[i:i+h], x[i+h:i+2*h], x[i+2*h:i+3*h], x[i+3*h:i+4*h]
-			for j := range a {
-				p, q, r, s := a[j]+b[j], a[j]-b[j], c[j]+d[j], c[j]-d[j]
-				a[j], b[j], c[j], d[j] = p+r, q+s, p-r, q-s
-			}
-		}
-	}
-	for ; h < n; h *= 2 {
-		for i := 0; i < n; i += 2 * h {
-			a, b := x[i:i+h], x[i+h:i+2*h]
-			for j := range a {
-				a[j], b[j] = a[j]+b[j], a[j]-b[j]
-			}
-		}
-	}
-	cpu.Scale(float32(1/math.Sqrt(float64(n))), x)
 }

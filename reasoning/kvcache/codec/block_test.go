@@ -64,3 +64,26 @@ func TestBlockScoresAgreeWithReference(t *testing.T) {
 		}
 	})
 }
+
+func TestWalshHadamard(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(8, 8))
+		for n := 1; n <= 256; n *= 2 {
+			x := random(r, n)
+			want, got := slices.Clone(x), slices.Clone(x)
+			walshHadamardRef(want)
+			WalshHadamard(got)
+			if d := difference(got, want); d > 1e-6 {
+				t.Errorf("%d numbers: off by %g", n, d)
+			}
+			WalshHadamard(got)
+			if d := difference(got, x); d > 1e-6 {
+				t.Errorf("%d numbers, twice: off by %g", n, d)
+			}
+		}
+	})
+	x := []float32{1, 2, 3, 4}
+	if WalshHadamard(x); !slices.Equal(x, []float32{5, -1, -2, 0}) {
+		t.Errorf("the transform of 1, 2, 3, 4 is %v", x)
+	}
+}

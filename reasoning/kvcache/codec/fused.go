@@ -99,11 +99,18 @@ func (s *Scalar) scores(w *Scratch, out []float32, lds int, src []byte, q []floa
 }
 
 func sum(x []float32) (s float32) {
-	for _, v := range x {
-		s += v
+	for ; len(x) > len(ones); x = x[len(ones):] {
+		s += cpu.Dot(ones[:], x[:len(ones)])
 	}
-	return s
+	return s + cpu.Dot(ones[:len(x)], x)
 }
+
+var ones = func() (o [PageTokens]float32) {
+	for i := range o {
+		o[i] = 1
+	}
+	return o
+}()
 
 // keys calls the kernel for three or six rows.
 func (s *Scalar) keys(rows, lines int, q []float32, ldq int, codes []byte, init, scales, out []float32, lds int, add bool) {

@@ -71,3 +71,6 @@ func keys8x3AVX2(lines int, q *float32, ldq int, codes *byte, table, init, scale
 
 //go:noescape
 func values8x3AVX2(lines int, codes *byte, stride int, p *float32, second int, o *float32, ldo int)
+
+//go:noescape
+func hadamardAVX2(n int, x *float32, scale float32)

@@ -100,3 +100,5 @@ func keys8x3AVX2(lines int, q *float32, ldq int, codes *byte, table, init, scale
 func values8x3AVX2(lines int, codes *byte, stride int, p *float32, second int, o *float32, ldo int) {
 	panic("no assembly")
 }
+
+func hadamardAVX2(n int, x *float32, scale float32) { panic("no assembly") }
