@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/reasoning/internal/literal"
@@ -268,9 +267,6 @@ func (g *Graph) Looping(s Set, a, b RD) Set {
 	}
 	return out
 }
-
-// compareSign is a comparison as SPARQL writes it.
-func compareSign(cmp byte) string { return strings.TrimSpace(cmpText(cmp)) }
 
 // Extent returns the smallest and the largest value that a set has; ok is false if
 // it has none.

@@ -231,7 +231,7 @@ func (t *translator) table(x, body string, e End) (string, error) {
 			return "", err
 		}
 		keyed := body + " " + t.triple(x, rd, "?x")
-		as := aggregateWords[e.By]
+		as := e.By.String()
 		if e.By == CountAll {
 			return fmt.Sprintf("SELECT ?x (COUNT(DISTINCT %s) AS ?%s) WHERE { %s } GROUP BY ?x", x, as, keyed), nil
 		}

@@ -1,4 +1,4 @@
-package constrain
+package pipeline
 
 import (
 	"fmt"
@@ -274,7 +274,7 @@ func (ps *parser) where() (Op, error) {
 func (ps *parser) comparison() (byte, error) {
 	w := ps.word()
 	for _, c := range []byte{'>', '<', '=', AtLeast, AtMost} {
-		if cmpText(c) == w {
+		if CompareText(c) == w {
 			ps.pos += len(w)
 			return c, nil
 		}

@@ -1,17 +1,23 @@
-package constrain
+package pipeline
 
 import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/quaestor-kg/quaestor/reasoning/fold"
 )
 
+// reader reads queries whose names are shown by display.
+type reader struct{ display func(Anchor) string }
+
 // Reading says in English what a bound pipeline asks, faithfully rather than
-// elegantly: every step is visible.
-func (g *Graph) Reading(p Pipeline) string {
+// elegantly: every step is visible. display gives the label of an anchor.
+func Reading(p Pipeline, display func(Anchor) string) string {
+	g := reader{display}
 	np := phrase{text: quote(g.display(p.Start))}
 	if p.Class != "" {
-		np = phrase{text: "every " + PlainName(p.Class)}
+		np = phrase{text: "every " + fold.PlainName(p.Class)}
 	}
 	for _, op := range p.Ops {
 		np = g.readOp(op, np)
@@ -21,13 +27,13 @@ func (g *Graph) Reading(p Pipeline) string {
 	case Count:
 		return "the number of: " + s
 	case Sum:
-		return "the total " + PlainName(e.Rel) + " of: " + s
+		return "the total " + fold.PlainName(e.Rel) + " of: " + s
 	case Avg:
-		return "the average " + PlainName(e.Rel) + " of: " + s
+		return "the average " + fold.PlainName(e.Rel) + " of: " + s
 	case Ask:
 		return "whether " + quote(g.display(e.To)) + " is among: " + s
 	case Diff:
-		return "by how much the " + PlainName(e.Rel) + " of " + s + " exceeds that of " + quote(g.display(e.To))
+		return "by how much the " + fold.PlainName(e.Rel) + " of " + s + " exceeds that of " + quote(g.display(e.To))
 	case Show:
 		for i, x := range e.Steps {
 			word := ", and with each "
@@ -41,18 +47,18 @@ func (g *Graph) Reading(p Pipeline) string {
 		what := "the number of: "
 		switch e.By {
 		case SumOf:
-			what = "the total " + PlainName(e.Rel) + " of: "
+			what = "the total " + fold.PlainName(e.Rel) + " of: "
 		case AvgOf:
-			what = "the average " + PlainName(e.Rel) + " of: "
+			what = "the average " + fold.PlainName(e.Rel) + " of: "
 		case MinOf:
-			what = "the lowest " + PlainName(e.Rel) + " among: "
+			what = "the lowest " + fold.PlainName(e.Rel) + " among: "
 		case MaxOf:
-			what = "the highest " + PlainName(e.Rel) + " among: "
+			what = "the highest " + fold.PlainName(e.Rel) + " among: "
 		}
 		return "for each of " + step(e.Steps[0], phrase{text: "these"}).text + ", " + what + s
 	case Calc:
 		word := map[byte]string{'-': "minus", '*': "times", '/': "divided by"}[e.Sign]
-		return "the " + PlainName(e.Rel) + " " + word + " the " + PlainName(e.Other) + " of: " + s
+		return "the " + fold.PlainName(e.Rel) + " " + word + " the " + fold.PlainName(e.Other) + " of: " + s
 	}
 	return s
 }
@@ -63,7 +69,7 @@ type phrase struct {
 	several bool
 }
 
-func (g *Graph) readOp(op Op, np phrase) phrase {
+func (g reader) readOp(op Op, np phrase) phrase {
 	add := func(s string) phrase { return phrase{np.text + s, np.several} }
 	switch op.Kind {
 	case Edge:
@@ -73,7 +79,7 @@ func (g *Graph) readOp(op Op, np phrase) phrase {
 		s.text += ", over any number of steps of that kind"
 		return s
 	case Type:
-		return add(" that " + np.is() + " a " + PlainName(op.Class))
+		return add(" that " + np.is() + " a " + fold.PlainName(op.Class))
 	case With:
 		return add(", only those " + g.pathReading(op.Steps, op.To))
 	case Without:
@@ -84,9 +90,9 @@ func (g *Graph) readOp(op Op, np phrase) phrase {
 		}
 		return phrase{np.text + ", and also those " + g.pathReading(op.Steps, op.To), true}
 	case Max:
-		return phrase{text: op.ranking("highest") + " " + PlainName(op.Rel) + " among (" + np.text + ")", several: op.N > 1 && !op.Nth}
+		return phrase{text: op.ranking("highest") + " " + fold.PlainName(op.Rel) + " among (" + np.text + ")", several: op.N > 1 && !op.Nth}
 	case Min:
-		return phrase{text: op.ranking("lowest") + " " + PlainName(op.Rel) + " among (" + np.text + ")", several: op.N > 1 && !op.Nth}
+		return phrase{text: op.ranking("lowest") + " " + fold.PlainName(op.Rel) + " among (" + np.text + ")", several: op.N > 1 && !op.Nth}
 	case Most, Fewest:
 		word := "most"
 		if op.Kind == Fewest {
@@ -99,15 +105,15 @@ func (g *Graph) readOp(op Op, np phrase) phrase {
 	case Loop:
 		a, b := op.Steps[0], op.Steps[1]
 		if !a.Inverse && b.Inverse {
-			return add(", only those whose " + PlainName(a.Rel) + " is also their " + PlainName(b.Rel))
+			return add(", only those whose " + fold.PlainName(a.Rel) + " is also their " + fold.PlainName(b.Rel))
 		}
 		return add(", only those that lead back to themselves by: " + a.String() + ", " + b.String())
 	case Where:
 		word := map[byte]string{'>': " over ", '<': " under ", '=': " equal to ", AtLeast: " of at least ", AtMost: " of at most "}[op.Cmp]
 		if op.To != nil {
-			return add(", only with " + PlainName(op.Rel) + word + "that of " + quote(g.display(*op.To)))
+			return add(", only with " + fold.PlainName(op.Rel) + word + "that of " + quote(g.display(*op.To)))
 		}
-		return add(", only with " + PlainName(op.Rel) + word + op.Number)
+		return add(", only with " + fold.PlainName(op.Rel) + word + op.Number)
 	}
 	return np
 }
@@ -136,15 +142,15 @@ func ordinal(n int) string {
 func (o Op) countedReading() string {
 	what := "things"
 	if o.Class != "" {
-		what = "things of the kind " + PlainName(o.Class)
+		what = "things of the kind " + fold.PlainName(o.Class)
 	}
 	if o.Step.Inverse {
-		return what + " that have them as " + PlainName(o.Step.Rel)
+		return what + " that have them as " + fold.PlainName(o.Step.Rel)
 	}
 	if o.Class == "" {
-		return "values of " + PlainName(o.Step.Rel)
+		return "values of " + fold.PlainName(o.Step.Rel)
 	}
-	return what + " as " + PlainName(o.Step.Rel)
+	return what + " as " + fold.PlainName(o.Step.Rel)
 }
 
 func (p phrase) is() string {
@@ -160,7 +166,7 @@ var prepositions = strings.Fields("by in of at from for to with on as into under
 // spoken returns the name of a relation as a noun, or as a verb if it is none:
 // "the directed by of" is no English.
 func spoken(rel string) (noun, verb string) {
-	name := PlainName(rel)
+	name := fold.PlainName(rel)
 	words := strings.Fields(name)
 	if len(words) < 2 {
 		return name, ""
@@ -197,7 +203,7 @@ func step(s Step, np phrase) phrase {
 
 // pathReading reads a branch from its far end: "> director > born in [Paris]"
 // is "whose director's born in is Paris".
-func (g *Graph) pathReading(steps []Step, to *Anchor) string {
+func (g reader) pathReading(steps []Step, to *Anchor) string {
 	if _, verb := spoken(steps[0].Rel); len(steps) == 1 && verb != "" && to != nil {
 		if steps[0].Inverse {
 			return "that " + quote(g.display(*to)) + " " + verb
@@ -211,13 +217,13 @@ func (g *Graph) pathReading(steps []Step, to *Anchor) string {
 	for i, s := range steps {
 		switch {
 		case i == 0 && !s.Inverse:
-			b.WriteString("whose " + PlainName(s.Rel))
+			b.WriteString("whose " + fold.PlainName(s.Rel))
 		case i == 0:
-			b.WriteString("that are the " + PlainName(s.Rel) + " of")
+			b.WriteString("that are the " + fold.PlainName(s.Rel) + " of")
 		case s.Inverse:
-			b.WriteString(" is the " + PlainName(s.Rel) + " of something which")
+			b.WriteString(" is the " + fold.PlainName(s.Rel) + " of something which")
 		default:
-			b.WriteString(" has the " + PlainName(s.Rel))
+			b.WriteString(" has the " + fold.PlainName(s.Rel))
 		}
 	}
 	last := steps[len(steps)-1]
@@ -232,14 +238,6 @@ func (g *Graph) pathReading(steps []Step, to *Anchor) string {
 		b.WriteString(" is " + quote(g.display(*to)))
 	}
 	return b.String()
-}
-
-// display is the label of an anchor's best known node.
-func (g *Graph) display(a Anchor) string {
-	if ns := g.Lookup(a.Name); len(ns) > 0 {
-		return g.Label(ns[0])
-	}
-	return a.Name
 }
 
 func quote(s string) string { return "“" + s + "”" }

@@ -1,4 +1,7 @@
-package constrain
+// Package pipeline is the language in which questions are answered: anchors
+// followed by steps that map the current set of nodes to the next. It knows the
+// text and the English reading of queries, and nothing of any graph.
+package pipeline
 
 import (
 	"fmt"
@@ -61,8 +64,8 @@ const (
 	AtMost  = 'l'
 )
 
-// cmpText writes a comparison.
-func cmpText(c byte) string {
+// CompareText writes a comparison as queries do.
+func CompareText(c byte) string {
 	switch c {
 	case AtLeast:
 		return ">="
@@ -104,6 +107,9 @@ const (
 )
 
 var aggregateWords = [...]string{"count", "sum", "avg", "min", "max"}
+
+// String is the word of an aggregate.
+func (a Aggregate) String() string { return aggregateWords[a] }
 
 // End closes a pipeline.
 type End struct {
@@ -172,7 +178,7 @@ func (e End) String() string {
 		}
 		return strings.Join(parts, " ")
 	case Group:
-		s := "; " + e.Steps[0].String() + " " + aggregateWords[e.By]
+		s := "; " + e.Steps[0].String() + " " + e.By.String()
 		if e.By != CountAll {
 			s += " " + e.Rel
 		}
@@ -222,15 +228,15 @@ func (o Op) text(edgeFollows bool) string {
 		return "min " + o.rank() + o.Rel
 	case Where:
 		if o.To != nil {
-			return "where " + o.Rel + " " + cmpText(o.Cmp) + " " + o.To.String()
+			return "where " + o.Rel + " " + CompareText(o.Cmp) + " " + o.To.String()
 		}
-		return "where " + o.Rel + " " + cmpText(o.Cmp) + " " + o.Number
+		return "where " + o.Rel + " " + CompareText(o.Cmp) + " " + o.Number
 	case Most:
 		return "# max " + o.rank() + o.counted()
 	case Fewest:
 		return "# min " + o.rank() + o.counted()
 	case Having:
-		return "# " + cmpText(o.Cmp) + " " + o.Number + " " + o.counted()
+		return "# " + CompareText(o.Cmp) + " " + o.Number + " " + o.counted()
 	case Loop:
 		return "@ " + o.Steps[0].String() + " " + o.Steps[1].String()
 	case Reach:
