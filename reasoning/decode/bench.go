@@ -38,11 +38,11 @@ func Bench(ctx context.Context, m *Model, runs int) ([]Timing, error) {
 	measure := func(name string, tokens int, f func() error) error {
 		best := Timing{Name: name, Threads: m.Threads(), Tokens: tokens}
 		for range max(1, runs) {
-			wall, cpu := time.Now(), cpuTime()
+			wall, cpu := time.Now(), CPUTime()
 			if err := f(); err != nil {
 				return err
 			}
-			w, c := time.Since(wall)/time.Duration(tokens), (cpuTime()-cpu)/time.Duration(tokens)
+			w, c := time.Since(wall)/time.Duration(tokens), (CPUTime()-cpu)/time.Duration(tokens)
 			if best.Wall == 0 || c < best.CPU || c == best.CPU && w < best.Wall {
 				best.Wall, best.CPU = w, c
 			}

@@ -4,4 +4,5 @@ package decode
 
 import "time"
 
-func cpuTime() time.Duration { return 0 }
+// CPUTime is not known on this system.
+func CPUTime() time.Duration { return 0 }

@@ -28,9 +28,12 @@ type Run struct {
 
 // Report is what was measured.
 type Report struct {
-	Context int      `json:"context"`
-	Rows    []Row    `json:"rows"`
-	Err     []string `json:"errors,omitempty"`
+	Context   int          `json:"context"`
+	Rows      []Row        `json:"rows"`
+	Retrieval []Retrieval  `json:"retrieval,omitempty"`
+	Layers    []LayerError `json:"layers,omitempty"`
+	Speed     []Speed      `json:"speed,omitempty"`
+	Err       []string     `json:"errors,omitempty"`
 }
 
 // Row is one method on one text.
@@ -80,6 +83,51 @@ func (r Run) Do(ctx context.Context, m *decode.Model) (*Report, error) {
 			out.Rows = append(out.Rows, Row{Text: t.Name, Spec: specs[x.Name], Quality: x})
 		}
 	}
+	if r.Layers && stats != nil {
+		n := m.Shape().Layers
+		for i, name := range r.Methods {
+			p, err := parsed[i].Policy(m.Shape(), stats, m.Turn)
+			if err != nil || p.Layers == nil {
+				continue // exact, or left out above
+			}
+			e, err := Layers(name, p, stats.Recording, []int{0, n / 2, n - 1})
+			if err != nil {
+				return nil, err
+			}
+			out.Layers = append(out.Layers, e...)
+		}
+	}
+	all := append([]Candidate{{"f16", m}}, methods...)
+	if r.Retrieval {
+		for _, c := range all {
+			for _, aware := range []bool{false, true} {
+				x, err := Retrieve(ctx, c, 100, 3, 20, aware)
+				if err == nil && !aware {
+					err = PassKey(ctx, c, min(r.Context, m.Config.Context)-16, 2, &x)
+				}
+				if err != nil {
+					return nil, fmt.Errorf("%s: %w", c.Name, err)
+				}
+				out.Retrieval = append(out.Retrieval, x)
+			}
+		}
+	}
+	if r.Speed {
+		for _, c := range all {
+			for _, n := range []int{1024, min(8192, m.Config.Context)} {
+				x, err := Attention(m, c, n)
+				if err != nil {
+					return nil, fmt.Errorf("%s: %w", c.Name, err)
+				}
+				out.Speed = append(out.Speed, x)
+			}
+			x, err := Steps(ctx, c, min(2048, m.Config.Context-64), 5)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", c.Name, err)
+			}
+			out.Speed = append(out.Speed, x...)
+		}
+	}
 	return out, nil
 }
 
@@ -89,6 +137,24 @@ func (r *Report) TSV(w io.Writer) {
 	for _, x := range r.Rows {
 		fmt.Fprintf(w, "%s\t%d\t%s\t%.3f\t%d\t%.3f\t%.3f\t%.3f\t%.5f\t%.5f\t%.5f\t%.4f\t%.2f\t%.1f\t%d\n",
 			x.Text, r.Context, x.Name, x.BitsPerElement, x.Bytes, x.DPPL, x.DPPLLo, x.DPPLHi, x.KLD, x.KLDLo, x.KLDHi, x.KLD999, x.Same, 100*x.Kept, x.Tokens)
+	}
+	if len(r.Retrieval) > 0 {
+		fmt.Fprintf(w, "method\tiris\tquestion\thits1%%\tmargin\tn\tpass_tokens\tpass_exact%%\tpass_logp\n")
+	}
+	for _, x := range r.Retrieval {
+		fmt.Fprintf(w, "%s\t%d\t%s\t%.1f\t%.3f\t%d\t%d\t%.0f\t%.4f\n", x.Method, x.IRIs, map[bool]string{false: "unseen", true: "seen"}[x.Aware], x.Hits1, x.Margin, x.Questions, x.PassTokens, x.PassExact, x.PassLogP)
+	}
+	if len(r.Layers) > 0 {
+		fmt.Fprintf(w, "method\tlayer\toutput\toutput99\tattention_kl\ttop8%%\tkeys_only\tvalues_only\tweighted_key_error\n")
+	}
+	for _, x := range r.Layers {
+		fmt.Fprintf(w, "%s\t%d\t%.4f\t%.4f\t%.5f\t%.1f\t%.4f\t%.4f\t%.6f\n", x.Method, x.Layer, x.Output, x.Output99, x.KL, x.Top8, x.KeysOnly, x.ValsOnly, x.Weighted)
+	}
+	if len(r.Speed) > 0 {
+		fmt.Fprintf(w, "name\tmethod\tn\twall_us\tcpu_us\tbytes\tallocs\tbaseline\tratio\n")
+	}
+	for _, x := range r.Speed {
+		fmt.Fprintf(w, "%s\t%s\t%d\t%.3f\t%.3f\t%d\t%.2f\t%s\t%.3f\n", x.Name, x.Method, x.N, float64(x.Wall.Nanoseconds())/1e3, float64(x.CPU.Nanoseconds())/1e3, x.Bytes, x.Allocs, x.Baseline, x.Ratio)
 	}
 	for _, e := range r.Err {
 		fmt.Fprintf(w, "# left out: %s\n", e)
