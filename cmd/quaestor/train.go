@@ -25,7 +25,7 @@ func (a *app) trainCommand() *cobra.Command {
 			"quaestor train decoder --data build/rows.jsonl.gz --dir build/decoder --resume",
 		),
 	}
-	c.AddCommand(a.trainDataCommand(), a.trainDecoderCommand(), a.trainCalibratorCommand(), a.trainQueriesCommand())
+	c.AddCommand(a.trainDataCommand(), a.trainDecoderCommand(), a.trainCalibratorCommand(), a.trainLinkCommand(), a.trainQueriesCommand())
 	return c
 }
 
