@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
+	"sync"
 
 	"github.com/quaestor-kg/quaestor/reasoning/kvcache"
 	"github.com/quaestor-kg/quaestor/reasoning/tensor"
@@ -29,7 +30,7 @@ func (m *Model) WithCache(make MakeCache) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Model{Config: m.Config, Tokenizer: m.Tokenizer, spec: m.spec, file: m.file, pool: m.pool, backend: m.backend, decoder: m.decoder, store: store, ends: m.ends}
+	n := &Model{Config: m.Config, Tokenizer: m.Tokenizer, spec: m.spec, file: m.file, pool: m.pool, backend: m.backend, decoder: m.decoder, store: store, ends: m.ends, turner: m.turner}
 	n.runs.New = func() any { return &run{} }
 	return n, nil
 }
@@ -37,20 +38,48 @@ func (m *Model) WithCache(make MakeCache) (*Model, error) {
 // Store returns the model's cache.
 func (m *Model) Store() kvcache.Store { return m.store }
 
+// turner rotates vectors to positions and keeps the angles it has computed.
+type turner struct {
+	freq   []float32
+	halves bool
+
+	mu       sync.RWMutex
+	cos, sin []float32 // [positions so far][len(freq)]
+}
+
+// angles returns the cosines and sines of a position.
+func (t *turner) angles(position int) (cos, sin []float32) {
+	n := len(t.freq)
+	t.mu.RLock()
+	cos, sin = t.cos, t.sin
+	t.mu.RUnlock()
+	if len(cos) <= position*n {
+		t.mu.Lock()
+		for at := len(t.cos) / n; at < position+256; at++ {
+			for _, f := range t.freq {
+				s, c := math.Sincos(float64(float32(at) * f))
+				t.cos, t.sin = append(t.cos, float32(c)), append(t.sin, float32(s))
+			}
+		}
+		cos, sin = t.cos, t.sin
+		t.mu.Unlock()
+	}
+	return cos[position*n : (position+1)*n], sin[position*n : (position+1)*n]
+}
+
 // Turn rotates one head's vector to a position, or back to none.
 func (m *Model) Turn(x []float32, position int, back bool) {
-	r := &m.spec.Rope
-	half := len(r.Freq)
-	for i, f := range r.Freq {
-		sin, cos := math.Sincos(float64(float32(position) * f))
-		if back {
-			sin = -sin
-		}
-		a, b := 2*i, 2*i+1
-		if r.Halves {
+	t := m.turner
+	cos, sin := t.angles(position)
+	half := len(cos)
+	for i, c := range cos {
+		a, b, s := 2*i, 2*i+1, sin[i]
+		if t.halves {
 			a, b = i, i+half
 		}
-		s, c := float32(sin), float32(cos)
+		if back {
+			s = -s
+		}
 		x[a], x[b] = x[a]*c-x[b]*s, x[b]*c+x[a]*s
 	}
 }

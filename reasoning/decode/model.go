@@ -44,6 +44,7 @@ type Model struct {
 	decoder tensor.Decoder
 	store   kvcache.Store
 	ends    []int32
+	turner  *turner
 	// prefixes says that beginnings of texts are remembered.
 	prefixes bool
 	runs     sync.Pool // *run

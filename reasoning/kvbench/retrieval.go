@@ -7,7 +7,8 @@ import (
 	"math/rand/v2"
 	"strings"
 
-	"github.com/quaestor-kg/quaestor/reasoning/decode")
+	"github.com/quaestor-kg/quaestor/reasoning/decode"
+)
 
 // Retrieval is how well facts are found again in long prompts.
 type Retrieval struct {
