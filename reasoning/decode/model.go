@@ -98,6 +98,7 @@ func fromFile(f *weights.File, o Options) (_ *Model, err error) {
 	if m.spec, err = readWeights(f, &m.Config); err != nil {
 		return nil, err
 	}
+	m.turner = &turner{freq: m.spec.Rope.Freq, halves: m.spec.Rope.Halves}
 	for _, path := range o.Adapters {
 		if err = adapt(m.spec, path, o.Merge); err != nil {
 			return nil, err
