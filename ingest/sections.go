@@ -2,7 +2,9 @@ package ingest
 
 import (
 	"strconv"
+	"strings"
 
+	"github.com/quaestor-kg/quaestor/ingest/keyphrase"
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/kg/doc"
 	"github.com/quaestor-kg/quaestor/kg/fact"
@@ -19,6 +21,7 @@ func (x *builder) sections() {
 			continue
 		}
 		d := &x.b.docs[i]
+		phrases := x.phrases(t)
 		for n := range t.Nodes {
 			if t.Nodes[n].Kind != doc.Section {
 				continue
@@ -40,8 +43,47 @@ func (x *builder) sections() {
 			if d.ID != x.b.graph {
 				x.add(SectionIRI(d.ID, n), fact.PIn, kg.NewIRI(d.ID))
 			}
+			for _, p := range phrases[n] {
+				x.add(SectionIRI(d.ID, n), fact.PKeyphrase, kg.NewString(p.Text))
+			}
 		}
 	}
+}
+
+// minSection is the least text, in bytes, of a section that gets key phrases.
+const minSection = 400
+
+// phrases finds the key phrases of the sections of a document. Each section
+// counts without those within it, which get their own.
+func (x *builder) phrases(t *doc.Tree) map[int][]keyphrase.Phrase {
+	var texts []string
+	var nodes []int
+	var b strings.Builder
+	for n := range t.Nodes {
+		if t.Nodes[n].Kind != doc.Section {
+			continue
+		}
+		b.Reset()
+		for c := range t.Children(n) {
+			if k := t.Nodes[c].Kind; k == doc.Heading || k == doc.Paragraph {
+				b.WriteString(t.Str(c))
+				b.WriteString("\n")
+			}
+		}
+		if b.Len() >= minSection {
+			texts = append(texts, b.String())
+			nodes = append(nodes, n)
+		}
+	}
+	var names []string
+	for _, c := range x.b.companies {
+		names = append(append(names, c.Name), c.Tickers...)
+	}
+	found := map[int][]keyphrase.Phrase{}
+	for i, p := range keyphrase.Extract(texts, maxPhrases, names...) {
+		found[nodes[i]] = p
+	}
+	return found
 }
 
 // SectionIRI is the IRI of a section: its document and the index of its node.
