@@ -52,12 +52,15 @@ type Alternative struct {
 
 // Answer is the outcome of a question; its JSON form is that of `ask --json`.
 type Answer struct {
-	Status       string             `json:"status"` // answered or refused
-	Answers      []Value            `json:"answers"`
-	Text         string             `json:"text"`
-	SPARQL       string             `json:"sparql"`
-	Confidence   *float64           `json:"confidence"` // 0 to 1, calibrated; nil: not calibrated
-	Reason       string             `json:"reason"`     // why it was refused
+	Status     string   `json:"status"` // answered or refused
+	Answers    []Value  `json:"answers"`
+	Text       string   `json:"text"`
+	SPARQL     string   `json:"sparql"`
+	Confidence *float64 `json:"confidence"` // 0 to 1, calibrated; nil: not calibrated
+	// Answerable is the calibrated probability that the graph holds an answer at
+	// all; nil: not calibrated.
+	Answerable   *float64           `json:"answerable,omitempty"`
+	Reason       string             `json:"reason"` // why it was refused
 	Refusal      *Refusal           `json:"refusal,omitempty"`
 	Path         *Path              `json:"path"`
 	Evidence     []Statement        `json:"evidence"`
@@ -66,6 +69,38 @@ type Answer struct {
 	Model        string             `json:"model"`
 	Snapshot     uint64             `json:"snapshot"`
 	Tokens       int                `json:"tokens"`
+	// Figures are the reported figures that the answer rests on, and Derived
+	// what was computed of them; only of answers from filings.
+	Figures  []Figure  `json:"figures,omitempty"`
+	Derived  []Derived `json:"derived,omitempty"`
+	Spans    []Span    `json:"spans,omitempty"`
+	Searched []string  `json:"searched,omitempty"` // names of the filings looked in
+}
+
+// Figure is one reported figure with everything that says what it is and where
+// it stands.
+type Figure struct {
+	Value    string `json:"value"` // decimal; scale and sign applied
+	Unit     string `json:"unit"`
+	Scale    int    `json:"scale"` // power of ten it is shown in
+	Decimals string `json:"decimals,omitempty"`
+	Shown    string `json:"shown"`  // as people write it
+	Period   string `json:"period"` // START/END or a day
+	Fiscal   string `json:"fiscal"` // as the company calls it
+	Company  string `json:"company"`
+	Concept  string `json:"concept"`
+	Label    string `json:"label"`
+	Fact     string `json:"fact"` // IRI
+	Filing   string `json:"filing"`
+	Form     string `json:"form,omitempty"`
+	Filed    string `json:"filed,omitempty"`
+
+	Accession string `json:"accession,omitempty"`
+	Page      int    `json:"page"` // from 0; -1: hidden
+	Span      string `json:"span"` // id in Answer.Spans
+	State     string `json:"state"`
+	// Restated are other values that other filings give for the same thing.
+	Restated []Figure `json:"restated,omitempty"`
 }
 
 // Answerer answers questions over a snapshot. emit, which may be nil, gets the

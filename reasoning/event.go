@@ -164,6 +164,7 @@ type Span struct {
 	SHA256 string `json:"sha256,omitempty"`
 	State  string `json:"state,omitempty"`
 	Page   int    `json:"page,omitempty"`
+	Title  string `json:"title,omitempty"` // of the document
 	Text   string `json:"text"`
 }
 
@@ -265,6 +266,7 @@ type Derived struct {
 	Operands []string `json:"operands"`
 	Value    string   `json:"value"`
 	Digits   int      `json:"digits"`
+	Label    string   `json:"label,omitempty"` // what it is
 }
 
 // Citation is a numbered reference to a statement or span.
