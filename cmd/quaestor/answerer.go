@@ -11,12 +11,21 @@ import (
 	"github.com/quaestor-kg/quaestor/reasoning/decoder"
 	"github.com/quaestor-kg/quaestor/reasoning/encode/minilm"
 	"github.com/quaestor-kg/quaestor/reasoning/kvcache/method"
+	"github.com/quaestor-kg/quaestor/reasoning/retrieve"
+	"github.com/quaestor-kg/quaestor/reasoning/retrieve/filing"
 )
 
 // engine is the answerer with what the service wants to know about it.
 type engine struct {
 	*reasoning.Engine
-	name string
+	filings *filing.Answerer
+	name    string
+}
+
+// Answer sends questions about filings to their own answerer.
+func (e *engine) Answer(ctx context.Context, s kg.Snapshot, q reasoning.Question, emit func(reasoning.Event)) (*reasoning.Answer, error) {
+	r := filing.Router{Filings: e.filings, Graph: e.Engine}
+	return r.Answer(ctx, s, q, emit)
 }
 
 // ModelName names the decoder.
@@ -24,6 +33,9 @@ func (e *engine) ModelName() string { return e.name }
 
 // Warm builds the view of a snapshot before the first question needs it.
 func (e *engine) Warm(ctx context.Context, s kg.Snapshot) error {
+	if _, err := e.filings.Retriever(ctx, s); err != nil {
+		return err
+	}
 	_, err := e.View(ctx, s)
 	return err
 }
@@ -47,7 +59,7 @@ func (a *app) answererUnder(ctx context.Context, c reasoning.Constraint) (*engin
 		return nil, fmt.Errorf("embedded sentence encoder: %w", err)
 	}
 	o := reasoning.Options{Encoder: enc, Limits: a.limits(), Cost: wrongCost, Constraint: c, Beams: a.cfg.num("beams"), Written: a.cfg.num("beams")}
-	e := &engine{name: "none: questions are answered by linking and ranking"}
+	e := &engine{filings: filing.New(retrieve.Options{}), name: "none: questions are answered by linking and ranking"}
 	switch name := a.cfg.str("model"); name {
 	case "none":
 	case "embedded":
