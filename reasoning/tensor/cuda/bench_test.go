@@ -18,6 +18,14 @@ import (
 // through so many bytes that each run reads from memory.
 const cacheBytes = 256 << 20
 
+// rotation is the number of copies of n bytes that are more than the cache.
+func rotation(d *Device, n int64) int {
+	if d.Name() == "CPU emulation" {
+		return 2
+	}
+	return int(cacheBytes/n) + 1
+}
+
 // median runs f, which gets the number of the run, until 50 times are known, and
 // returns the median in milliseconds by the device's own clock.
 func median(b *testing.B, d *Device, f func(run int) error) float64 {
@@ -78,11 +86,14 @@ func BenchmarkProduct(b *testing.B) {
 	for _, ty := range []tensor.Type{tensor.Q4_1, tensor.Q8_0, tensor.F16} {
 		for _, s := range [][3]int{{49152, 576, 1}, {4096, 4096, 1}, {4096, 4096, 512}} {
 			b.Run(fmt.Sprintf("%v/%dx%d/%d", ty, s[0], s[1], s[2]), func(b *testing.B) {
+				if d.Name() == "CPU emulation" {
+					s[0], s[1], s[2] = 64, 64, min(s[2], 16)
+				}
 				p, err := pack(randomMatrix(r, ty, s[0], s[1]))
 				if err != nil {
 					b.Fatal(err)
 				}
-				copies := int(cacheBytes/p.bytes()) + 1
+				copies := rotation(d, p.bytes())
 				ms := make([]matrix, copies)
 				for i := range ms {
 					on(b, d, func() (err error) { ms[i], err = d.upload(p, nil); return })
@@ -121,7 +132,7 @@ func BenchmarkAttention(b *testing.B) {
 				pages := c.n / pageTokens
 				head := int64(pageBytes(c.dim, bits))
 				bytes := int64(c.groups*pages*c.kv) * head
-				copies := int(cacheBytes/bytes) + 1
+				copies := rotation(d, bytes)
 				var pool Buffer
 				on(b, d, func() (err error) {
 					if pool, err = d.Alloc(bytes * int64(copies)); err == nil {
