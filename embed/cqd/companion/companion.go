@@ -4,17 +4,17 @@
 package companion
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
-
-	"github.com/cespare/xxhash/v2"
 
 	"github.com/quaestor-kg/quaestor/embed"
 	"github.com/quaestor-kg/quaestor/embed/calibrate"
@@ -48,68 +48,68 @@ type Companion struct {
 	Held  float64 `json:"held_ece"`
 	HeldN int     `json:"held_n"`
 	Loss  float64 `json:"loss"`
-	// Seen are fingerprints of the statements that the predictor was trained
-	// on, sorted.
-	Seen Fingerprints `json:"seen"`
+	// Seen are the statements that the predictor was trained on: one that is no
+	// longer stated was withdrawn, and must not come back as an inference.
+	Seen Statements `json:"seen"`
 }
 
-// Fingerprints are sorted 32-bit hashes of statements.
-type Fingerprints []uint32
+// Statements are what a predictor was trained on, sorted and without
+// duplicates. In JSON they are base64 of three varints each: the step from the
+// last head, then relation and tail.
+type Statements []dataset.Triple
 
-// MarshalJSON writes the hashes as bytes, little endian, in base64.
-func (f Fingerprints) MarshalJSON() ([]byte, error) {
-	b := make([]byte, 0, 4*len(f))
-	for _, x := range f {
-		b = binary.LittleEndian.AppendUint32(b, x)
+// MarshalJSON writes the statements.
+func (x Statements) MarshalJSON() ([]byte, error) {
+	var b []byte
+	last := int32(0)
+	for _, t := range x {
+		b = binary.AppendUvarint(b, uint64(t.H-last))
+		b = binary.AppendUvarint(b, uint64(t.R))
+		b = binary.AppendUvarint(b, uint64(t.T))
+		last = t.H
 	}
 	return json.Marshal(b)
 }
 
 // UnmarshalJSON reads what MarshalJSON writes.
-func (f *Fingerprints) UnmarshalJSON(body []byte) error {
+func (x *Statements) UnmarshalJSON(body []byte) error {
 	var b []byte
 	if err := json.Unmarshal(body, &b); err != nil {
 		return err
 	}
-	if len(b)%4 != 0 {
-		return fmt.Errorf("fingerprints of %d bytes: they are 4 bytes each", len(b))
+	var out Statements
+	head := uint64(0)
+	for at := 0; at < len(b); {
+		var c [3]uint64
+		for i := range c {
+			v, n := binary.Uvarint(b[at:])
+			if n <= 0 || v > math.MaxInt32 {
+				return fmt.Errorf("the statements break off at byte %d", at)
+			}
+			c[i], at = v, at+n
+		}
+		if head += c[0]; head > math.MaxInt32 {
+			return fmt.Errorf("a statement has the head %d", head)
+		}
+		out = append(out, dataset.Triple{H: int32(head), R: int32(c[1]), T: int32(c[2])})
 	}
-	out := make(Fingerprints, len(b)/4)
-	for i := range out {
-		out[i] = binary.LittleEndian.Uint32(b[4*i:])
-	}
-	if !slices.IsSorted(out) {
-		return errors.New("fingerprints are not in order")
-	}
-	*f = out
+	*x = out
 	return nil
 }
 
-// fingerprint hashes a statement by its numbers; relation is a stated one.
-func fingerprint(h, r, t int32) uint32 {
-	var b [12]byte
-	binary.LittleEndian.PutUint32(b[0:], uint32(h))
-	binary.LittleEndian.PutUint32(b[4:], uint32(r))
-	binary.LittleEndian.PutUint32(b[8:], uint32(t))
-	x := xxhash.Sum64(b[:])
-	return uint32(x ^ x>>32)
-}
-
-// FingerprintsOf hashes statements.
-func FingerprintsOf(ts []dataset.Triple) Fingerprints {
-	out := make(Fingerprints, len(ts))
-	for i, t := range ts {
-		out[i] = fingerprint(t.H, t.R, t.T)
-	}
-	slices.Sort(out)
+// statements sorts a copy.
+func statements(ts []dataset.Triple) Statements {
+	out := slices.Clone(ts)
+	slices.SortFunc(out, func(a, b dataset.Triple) int {
+		return cmp.Or(cmp.Compare(a.H, b.H), cmp.Compare(a.R, b.R), cmp.Compare(a.T, b.T))
+	})
 	return slices.Compact(out)
 }
 
-// Has reports whether a statement is among them; of a million that are not,
-// some seventy are taken for one of 300,000.
-func (f Fingerprints) Has(h, r, t int32) bool {
-	_, ok := slices.BinarySearch(f, fingerprint(h, r, t))
-	return ok
+// Trained indexes the statements that the predictor was trained on.
+func (c *Companion) Trained(t *embed.Table) *dataset.Index {
+	g := &dataset.Graph{Relations: make([]string, t.Relations()/2)}
+	return g.NewIndex(c.Seen)
 }
 
 // Options of Train.
@@ -130,7 +130,7 @@ var TrainedTypes = []string{"2i", "3i", "2in", "3in"}
 // calibration is fitted on g.Valid and measured on g.Test: with verified false
 // statements if the graph has them, else against unstated candidates.
 func Train(ctx context.Context, t *embed.Table, g *dataset.Graph, o Options) (*Companion, error) {
-	c := &Companion{Version: version, Hash: t.Hash, Seen: FingerprintsOf(g.Train)}
+	c := &Companion{Version: version, Hash: t.Hash, Seen: statements(g.Train)}
 	train := g.NewIndex(g.Train)
 	examples, types, err := trainingQueries(ctx, g, train, o)
 	if err != nil {
@@ -266,6 +266,11 @@ func Parse(body []byte, t *embed.Table) (*Companion, error) {
 	if c.Hash != t.Hash {
 		return nil, fmt.Errorf("it belongs to the model of another graph (vocabulary %.8s, not %.8s)", c.Hash, t.Hash)
 	}
+	for _, x := range c.Seen {
+		if int(x.H) >= t.Entities() || int(x.T) >= t.Entities() || int(x.R) >= t.Relations()/2 {
+			return nil, fmt.Errorf("it has the statement %d %d %d of a larger graph", x.H, x.R, x.T)
+		}
+	}
 	if c.Adapter != nil {
 		if err := c.Adapter.Bind(t); err != nil {
 			return nil, err
@@ -293,7 +298,7 @@ func (c *Companion) Renumber(own *embed.Table, g *dataset.Graph) error {
 			seen = append(seen, dataset.Triple{H: h, R: r, T: tail})
 		}
 	}
-	c.Hash, c.Seen = own.Hash, FingerprintsOf(seen)
+	c.Hash, c.Seen = own.Hash, statements(seen)
 	if c.Adapter != nil {
 		c.Adapter.Hash = own.Hash
 		return c.Adapter.Bind(own)
