@@ -20,7 +20,7 @@ type Map struct {
 	Heads, Dim int       // of x: [Heads][Dim]
 	Centre     []float32 // [Heads][Dim], nil = 0
 	Balance    []float32 // [Heads][Dim], nil = 1; never 0
-	Hadamard   bool      // the power-of-two transform of each head
+	Hadamard   bool      // of each head, in blocks of the largest power of two that divides Dim
 	Seed       uint64    // of the signs before it
 	Basis      []float32 // [Heads*Dim][Rank], nil = none
 	Rank       int
@@ -41,7 +41,7 @@ func (m *Map) Check(sh Shape) error {
 		return fmt.Errorf("a map of %d heads of %d, the model has %d of %d", m.Heads, m.Dim, sh.Heads, sh.Dim)
 	case m.Centre != nil && len(m.Centre) != n || m.Balance != nil && len(m.Balance) != n:
 		return fmt.Errorf("centre and balance of %d and %d numbers, want %d", len(m.Centre), len(m.Balance), n)
-	case m.Hadamard && m.Dim&(m.Dim-1) != 0:
+	case m.Hadamard && m.block() < 4:
 		return fmt.Errorf("heads of %d numbers cannot be rotated by Hadamard's transform: leave out \"hadamard\"", m.Dim)
 	case m.Basis != nil && (m.Rank <= 0 || m.Rank > n || len(m.Basis) != n*m.Rank):
 		return fmt.Errorf("a basis of rank %d with %d numbers for %d channels", m.Rank, len(m.Basis), n)
@@ -101,7 +101,7 @@ func (m *Map) Forward(x []float32, head, n, first int) {
 		}
 		if m.Hadamard {
 			cpu.Mul(v, v, m.signs, 1)
-			codec.WalshHadamard(v)
+			m.transform(v)
 		}
 	}
 }
@@ -123,13 +123,23 @@ func (m *Map) Back(x []float32, head int, position func(t int) int, n int) {
 // unrotate is the inverse without the centre.
 func (m *Map) unrotate(v []float32, head int) {
 	if m.Hadamard {
-		codec.WalshHadamard(v)
+		m.transform(v)
 		cpu.Mul(v, v, m.signs, 1)
 	}
 	if m.Balance != nil {
 		for i, b := range m.Balance[head*m.Dim : (head+1)*m.Dim] {
 			v[i] /= b
 		}
+	}
+}
+
+// block is the length of the vectors that the transform rotates: a head of 48
+// is three of 16.
+func (m *Map) block() int { return m.Dim & -m.Dim }
+
+func (m *Map) transform(x []float32) {
+	for n := m.block(); len(x) > 0; x = x[n:] {
+		codec.WalshHadamard(x[:n])
 	}
 }
 
@@ -166,7 +176,7 @@ func (m *Map) Query(y, q []float32, head int) (constant float32) {
 	}
 	if m.Hadamard {
 		cpu.Mul(y, y, m.signs, 1)
-		codec.WalshHadamard(y)
+		m.transform(y)
 	}
 	return constant
 }

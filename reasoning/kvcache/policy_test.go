@@ -43,7 +43,7 @@ func policies(t testing.TB, sh Shape) map[string]Policy {
 	r := rand.New(rand.NewPCG(11, 12))
 	n := sh.Heads * sh.Dim
 	full := func(pre bool) *Map {
-		m := &Map{Heads: sh.Heads, Dim: sh.Dim, Centre: random(r, n), Balance: make([]float32, n), Hadamard: sh.Dim&(sh.Dim-1) == 0, Seed: 9, Pre: pre, Turn: turn}
+		m := &Map{Heads: sh.Heads, Dim: sh.Dim, Centre: random(r, n), Balance: make([]float32, n), Hadamard: true, Seed: 9, Pre: pre, Turn: turn}
 		for i := range m.Balance {
 			m.Balance[i] = float32(math.Exp(r.NormFloat64() / 3))
 		}
@@ -520,7 +520,7 @@ func TestRangeOfScales(t *testing.T) {
 // I1 to I3 through the maps: what is read back through the adjoint is attention
 // over the original vectors.
 func TestMapsAreExact(t *testing.T) {
-	sh := Shape{1, 4, 2, 32}
+	sh := Shape{1, 4, 2, 48}
 	r := rand.New(rand.NewPCG(2, 9))
 	for name, policy := range policies(t, sh) {
 		form := policy.Layers[0]
@@ -568,18 +568,18 @@ func TestMapsAreExact(t *testing.T) {
 }
 
 func TestBadPolicies(t *testing.T) {
-	sh := Shape{1, 2, 1, 48}
+	sh := Shape{1, 2, 1, 50}
 	good := []codec.Codec{codec.Float{}}
 	for name, p := range map[string]Policy{
 		"sink":      {Sink: 99},
 		"window":    {Window: -1},
 		"layers":    {Layers: make([]Layer, 3)},
 		"no format": {Layers: make([]Layer, 1)},
-		"hadamard":  {Layers: []Layer{{Form{&Map{Heads: 1, Dim: 48, Hadamard: true}, good}, Form{nil, good}}}},
-		"shape":     {Layers: []Layer{{Form{&Map{Heads: 2, Dim: 48}, good}, Form{nil, good}}}},
-		"balance":   {Layers: []Layer{{Form{&Map{Heads: 1, Dim: 48, Balance: make([]float32, 48)}, good}, Form{nil, good}}}},
-		"pre":       {Layers: []Layer{{Form{nil, good}, Form{&Map{Heads: 1, Dim: 48, Pre: true, Turn: turn}, good}}}},
-		"rank":      {Layers: []Layer{{Form{&Map{Heads: 1, Dim: 48, Basis: make([]float32, 1), Rank: 2}, good}, Form{nil, good}}}},
+		"hadamard":  {Layers: []Layer{{Form{&Map{Heads: 1, Dim: 50, Hadamard: true}, good}, Form{nil, good}}}},
+		"shape":     {Layers: []Layer{{Form{&Map{Heads: 2, Dim: 50}, good}, Form{nil, good}}}},
+		"balance":   {Layers: []Layer{{Form{&Map{Heads: 1, Dim: 50, Balance: make([]float32, 50)}, good}, Form{nil, good}}}},
+		"pre":       {Layers: []Layer{{Form{nil, good}, Form{&Map{Heads: 1, Dim: 50, Pre: true, Turn: turn}, good}}}},
+		"rank":      {Layers: []Layer{{Form{&Map{Heads: 1, Dim: 50, Basis: make([]float32, 1), Rank: 2}, good}, Form{nil, good}}}},
 		"tiers":     {Layers: []Layer{{Form{nil, append(good, good...)}, Form{nil, good}}}},
 	} {
 		if _, err := New(sh, p, cpu.NewPool(1)); err == nil {
