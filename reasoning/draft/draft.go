@@ -39,6 +39,7 @@ type Draft struct {
 	Text     string             // canonical, secure mentions as numbers: the decoder's target
 	D        float64            // the cheap score of link and relations
 	Cos      float64            // cosine of the question and the whole draft; 0 without an encoder
+	Cover    float64            // share of the question's content words that the draft explains
 	Shape    Shape
 	Mention  int           // index of the start mention, -1 for a class
 	Set      constrain.Set // last set of nodes
@@ -158,6 +159,7 @@ func (gen *Generator) Drafts(ctx context.Context, q *link.Linked, opt Options) (
 	r.unused()
 	out := r.keep()
 	gen.sim.cosines(q, out)
+	gen.cover(q, out)
 	return out, nil
 }
 

@@ -87,6 +87,51 @@ func (gen *Generator) Explain(q *link.Linked, l *link.Linker, d *Draft) Explaine
 	return x
 }
 
+// cover fills Cover: how much of each question the names of its draft say again.
+// A mention that a draft does not use stays unexplained; words that ask for a
+// form of query say nothing here.
+func (gen *Generator) cover(q *link.Linked, ds []Draft) {
+	for i := range ds {
+		d := &ds[i]
+		explained := wordSet{}
+		add := func(name string) {
+			for w := range strings.FieldsSeq(constrain.PlainName(name)) {
+				explained.add(w)
+			}
+		}
+		for _, r := range d.Pipeline.Relations() {
+			add(r)
+		}
+		add(d.Pipeline.Class)
+		for _, op := range d.Pipeline.Ops {
+			add(op.Class)
+			add(op.Number)
+		}
+		used := make([]bool, len(q.Words))
+		for _, name := range d.Pipeline.Names() {
+			for _, m := range q.Mentions {
+				if m.Name == name {
+					for k := m.From; k < m.To; k++ {
+						used[k] = true
+					}
+				}
+			}
+		}
+		total, sum := 0.0, 0.0
+		for k, w := range q.Words {
+			if link.Stop(w.Text) || used[k] || formWord(w.Text) {
+				continue
+			}
+			total++
+			sum += explained.match(w.Text)
+		}
+		d.Cover = 1
+		if total > 0 {
+			d.Cover = sum / total
+		}
+	}
+}
+
 // formWord reports whether a word asks for a form of query.
 func formWord(w string) bool {
 	switch w {

@@ -40,6 +40,7 @@ func (gen *Generator) Join(ctx context.Context, q *link.Linked, ds []Draft, writ
 	}
 	r.unused()
 	gen.sim.cosines(q, r.pool)
+	gen.cover(q, r.pool)
 	return append(ds, r.pool...), nil
 }
 

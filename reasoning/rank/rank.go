@@ -14,11 +14,14 @@ type Features struct {
 	PerToken float64 // SumP per token
 	D        float64 // fit of link and relations (draft.Draft.D)
 	Cos      float64 // cosine of question and whole draft
+	Cover    float64 // share of the question's words that the draft explains
 }
 
-const dim = 5
+const dim = 6
 
-func (f Features) vector() [dim]float64 { return [dim]float64{f.SumQ, f.SumP, f.PerToken, f.D, f.Cos} }
+func (f Features) vector() [dim]float64 {
+	return [dim]float64{f.SumQ, f.SumP, f.PerToken, f.D, f.Cos, f.Cover}
+}
 
 // Weights of the mix. The score of a draft is their dot product with its
 // features.
@@ -28,6 +31,7 @@ type Weights struct {
 	PerToken float64 `json:"per_token"`
 	D        float64 `json:"d"`
 	Cos      float64 `json:"cos"`
+	Cover    float64 `json:"cover"`
 }
 
 // Default weights of a mix with an unknown decoder, fitted on graphs that the
@@ -38,10 +42,10 @@ var Default = Weights{SumQ: 0.26, SumP: -0.015, PerToken: 0.62, D: 4.1, Cos: 3.6
 var Floor = Weights{D: 4.1, Cos: 3.6}
 
 func (w Weights) vector() [dim]float64 {
-	return [dim]float64{w.SumQ, w.SumP, w.PerToken, w.D, w.Cos}
+	return [dim]float64{w.SumQ, w.SumP, w.PerToken, w.D, w.Cos, w.Cover}
 }
 
-func fromVector(v [dim]float64) Weights { return Weights{v[0], v[1], v[2], v[3], v[4]} }
+func fromVector(v [dim]float64) Weights { return Weights{v[0], v[1], v[2], v[3], v[4], v[5]} }
 
 // Score of one draft.
 func (w Weights) Score(f Features) float64 {

@@ -32,7 +32,7 @@ func groups(rng *rand.Rand, n int, telling int) []Group {
 			if i != right {
 				v[telling] -= 4
 			}
-			g.Features = append(g.Features, Features{v[0], v[1], v[2], v[3], v[4]})
+			g.Features = append(g.Features, Features{v[0], v[1], v[2], v[3], v[4], v[5]})
 			r := 0.0
 			if i == right {
 				r = 1

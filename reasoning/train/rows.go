@@ -127,7 +127,7 @@ func (t *trainer) load() error {
 			t.rows = append(t.rows, p)
 		}
 	}
-	if len(t.rows) == 0 {
+	if len(t.rows) == 0 && !t.measuring {
 		return fmt.Errorf("train: none of the %d rows is left to train on: lower the held share %g", len(all), t.Held)
 	}
 	return nil

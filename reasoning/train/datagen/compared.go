@@ -292,7 +292,7 @@ func (a *asker) itself() bool {
 	var pairs [][2]int
 	for i, e := range a.w.edges {
 		for j, f := range a.w.edges {
-			if i != j && e.dom[0] == f.dom[0] && e.rng[0] == f.rng[0] {
+			if i != j && len(e.dom) > 0 && len(f.dom) > 0 && len(e.rng) > 0 && len(f.rng) > 0 && e.dom[0] == f.dom[0] && e.rng[0] == f.rng[0] {
 				pairs = append(pairs, [2]int{i, j})
 			}
 		}

@@ -219,6 +219,7 @@ func (a *asker) filter(date bool) bool {
 	if len(v.most) > 0 && v.date {
 		cond = strings.ReplaceAll(cond, "!", a.one(v.most...))
 	}
+	cond = strings.ReplaceAll(cond, "! ", "") // no word for it
 	cond = strings.ReplaceAll(cond, "&", comparative(a.one(append(v.most, "more")...)))
 	cond = strings.ReplaceAll(cond, "_", comparative(a.one(append(v.least, "less")...)))
 	cond = put(cond, amount, "", L)

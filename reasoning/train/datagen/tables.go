@@ -68,9 +68,11 @@ func (a *asker) groups() bool {
 	if st.Inverse {
 		keys = a.w.edges[edge].dom
 	}
-	class := a.w.classes[keys[a.r.IntN(len(keys))]].one
-	if st.Inverse || a.r.IntN(2) == 0 {
-		key = class
+	switch {
+	case len(keys) > 0 && (st.Inverse || a.r.IntN(2) == 0):
+		key = a.w.classes[keys[a.r.IntN(len(keys))]].one
+	case st.Inverse:
+		return false
 	}
 	what := strings.TrimSpace(a.many + " " + phrase)
 	e := constrain.End{Kind: constrain.Group, Steps: []constrain.Step{st}}
