@@ -118,7 +118,7 @@ func (g *Graph) comparison(rel int, cmp byte, number string) func(float64) bool 
 		if !g.spans(rel) {
 			return nil
 		}
-		from, to := span(number)
+		from, to := literal.Span(number)
 		a, _ := literal.Days(from)
 		b, _ := literal.Days(to)
 		return func(v float64) bool {
@@ -149,22 +149,6 @@ func (g *Graph) comparison(rel int, cmp byte, number string) func(float64) bool 
 func (g *Graph) spans(rel int) bool {
 	t := g.rels[rel].Datatype
 	return t == kg.XSD+"date" || t == kg.XSD+"dateTime"
-}
-
-// span returns the first day of a day or month, and the first one after it.
-func span(date string) (from, to string) {
-	days := func(s string) string { return s + "-01"[:3*(10-len(s))/3] }
-	from = days(date)
-	y, _ := strconv.Atoi(date[:4])
-	m, _ := strconv.Atoi(date[5:7])
-	if len(date) == len("2014-03") {
-		if m++; m > 12 {
-			y, m = y+1, 1
-		}
-		return from, fmt.Sprintf("%04d-%02d-01", y, m)
-	}
-	d, _ := literal.Days(date)
-	return from, literal.Day(d + 1)
 }
 
 // Compare keeps the members with a value of the relation that compares to a

@@ -6,7 +6,6 @@
 // next. Variables are implicit, so at every point of a half-written query the
 // set of nodes it stands for is known, and what may follow is exactly what
 // keeps that set non-empty. A Graph is the view of a snapshot that answers
-// such questions quickly. Every pipeline has a canonical text (Pipeline.String
-// re-parses), one SPARQL query with the same answers (Graph.SPARQL), and an
-// English reading (Graph.Reading).
+// such questions quickly. Every pipeline has a canonical text, one SPARQL query
+// with the same answers, and an English reading.
 package constrain

@@ -1,27 +1,17 @@
 package constrain
 
 import (
-	"cmp"
 	"math"
 	"slices"
+
+	"github.com/quaestor-kg/quaestor/reasoning/constrain/nodeset"
 )
 
-// Cell is one value of a table: a node, a number, or nothing.
-type Cell struct {
-	Kind   CellKind
-	Node   Node
-	Number float64
-}
-
-// CellKind says what a cell holds.
-type CellKind uint8
+// Cell is one value of a table.
+type Cell = nodeset.Cell
 
 // Kinds of cell.
-const (
-	NoCell CellKind = iota
-	NodeCell
-	NumberCell
-)
+const NoCell, NodeCell, NumberCell = nodeset.NoCell, nodeset.NodeCell, nodeset.NumberCell
 
 // maxTable bounds the rows of a table.
 const maxTable = 100_000
@@ -114,22 +104,16 @@ func (g *Graph) Finish(w Walk, e End) (Result, error) {
 		for _, x := range w.Set {
 			g.valuesOf(x, a, func(u float64) {
 				g.valuesOf(x, b, func(v float64) {
-					if n, ok := calculate(u, e.Sign, v); ok {
+					if n, ok := e.Calculate(u, v); ok {
 						res.Rows = append(res.Rows, []Cell{{Kind: NodeCell, Node: x}, {Kind: NumberCell, Number: n}})
 					}
 				})
 			})
 		}
 	}
-	slices.SortFunc(res.Rows, compareRows)
-	res.Rows = slices.CompactFunc(res.Rows, func(a, b []Cell) bool { return compareRows(a, b) == 0 })
+	slices.SortFunc(res.Rows, nodeset.CompareRows)
+	res.Rows = slices.CompactFunc(res.Rows, func(a, b []Cell) bool { return nodeset.CompareRows(a, b) == 0 })
 	return res, nil
-}
-
-func compareRows(a, b []Cell) int {
-	return slices.CompareFunc(a, b, func(x, y Cell) int {
-		return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Node, y.Node), cmp.Compare(x.Number, y.Number))
-	})
 }
 
 // show appends the rows of one member: every choice of one end for each step.
@@ -164,18 +148,6 @@ func (g *Graph) aggregate(s Set, rel int, by Aggregate) (out float64, ok bool) {
 		out = hi
 	}
 	return out, ok
-}
-
-// calculate is the sign applied to two numbers; ok is false for a division by
-// zero.
-func calculate(a float64, sign byte, b float64) (float64, bool) {
-	switch sign {
-	case '*':
-		return a * b, true
-	case '/':
-		return a / b, b != 0
-	}
-	return a - b, true
 }
 
 // Empty reports whether an answer has no row. Numbers and yes or no always say

@@ -8,17 +8,18 @@ import (
 	"sync"
 
 	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/reasoning/constrain/nodeset"
 	"github.com/quaestor-kg/quaestor/reasoning/internal/literal"
 )
 
 // Set is a set of nodes in ascending order.
-type Set []Node
+type Set = nodeset.Set
 
-// Contains reports whether n is a member.
-func (s Set) Contains(n Node) bool {
-	_, ok := slices.BinarySearch(s, n)
-	return ok
-}
+// Intersect returns the common members of two sets.
+func Intersect(a, b Set) Set { return nodeset.Intersect(a, b) }
+
+// Minus returns the members of a that are not in b.
+func Minus(a, b Set) Set { return nodeset.Minus(a, b) }
 
 // Result is what a pipeline evaluates to. Which fields count depends on Kind.
 type Result struct {
@@ -114,7 +115,7 @@ func (g *Graph) closure(s Set, rd RD) Set {
 	all := g.Image(s, rd)
 	for fresh := all; len(fresh) > 0; {
 		fresh = Minus(g.Image(fresh, rd), all)
-		all = union(all, fresh)
+		all = nodeset.Union(all, fresh)
 	}
 	return all
 }
@@ -192,7 +193,7 @@ func (g *Graph) Then(w Walk, op Op) (Walk, error) {
 		if err != nil {
 			return w, err
 		}
-		w.Set = union(w.Set, back)
+		w.Set = nodeset.Union(w.Set, back)
 	case Most, Fewest, Having:
 		rd, class, err := g.counts(op)
 		if err != nil {
@@ -387,53 +388,6 @@ func (g *Graph) valuesOf(n Node, rel int, f func(float64)) {
 	}
 }
 
-// Intersect returns the common members of two sets.
-func Intersect(a, b Set) Set {
-	if len(a) > len(b) {
-		a, b = b, a
-	}
-	var out Set
-	if len(a)*16 < len(b) {
-		for _, n := range a {
-			i, ok := slices.BinarySearch(b, n)
-			b = b[i:]
-			if ok {
-				out = append(out, n)
-			}
-		}
-		return out
-	}
-	for i, j := 0, 0; i < len(a) && j < len(b); {
-		switch {
-		case a[i] < b[j]:
-			i++
-		case a[i] > b[j]:
-			j++
-		default:
-			out = append(out, a[i])
-			i++
-			j++
-		}
-	}
-	return out
-}
-
-// Minus returns the members of a that are not in b.
-func Minus(a, b Set) Set {
-	if len(b) == 0 || len(a) == 0 {
-		return a
-	}
-	out := make(Set, 0, len(a))
-	for _, n := range a {
-		i, ok := slices.BinarySearch(b, n)
-		b = b[i:]
-		if !ok {
-			out = append(out, n)
-		}
-	}
-	return out
-}
-
 // Offered returns the relations that may follow a walk: those of the current
 // set, except "<" out of a literal that is not the anchor itself: values that
 // happen to be equal say nothing about each other.
@@ -471,23 +425,4 @@ func (g *Graph) With(snap kg.Snapshot, pins map[string][]Node) *Graph {
 	}
 	v.pins = pins
 	return &v
-}
-
-// union returns the members of two sets.
-func union(a, b Set) Set {
-	if len(b) == 0 {
-		return a
-	}
-	out := make(Set, 0, len(a)+len(b))
-	for len(a) > 0 && len(b) > 0 {
-		switch {
-		case a[0] < b[0]:
-			out, a = append(out, a[0]), a[1:]
-		case a[0] > b[0]:
-			out, b = append(out, b[0]), b[1:]
-		default:
-			out, a, b = append(out, a[0]), a[1:], b[1:]
-		}
-	}
-	return append(append(out, a...), b...)
 }

@@ -20,53 +20,13 @@ type (
 	ParseError = pipeline.ParseError
 )
 
-// Operations.
+// Operations, ends, aggregates, comparisons and bounds of a query.
 const (
-	Edge    = pipeline.Edge
-	Type    = pipeline.Type
-	With    = pipeline.With
-	Without = pipeline.Without
-	Max     = pipeline.Max
-	Min     = pipeline.Min
-	Where   = pipeline.Where
-	Also    = pipeline.Also
-	Most    = pipeline.Most
-	Fewest  = pipeline.Fewest
-	Having  = pipeline.Having
-	Loop    = pipeline.Loop
-	Reach   = pipeline.Reach
-)
-
-// Ends.
-const (
-	List  = pipeline.List
-	Count = pipeline.Count
-	Sum   = pipeline.Sum
-	Avg   = pipeline.Avg
-	Ask   = pipeline.Ask
-	Diff  = pipeline.Diff
-	Show  = pipeline.Show
-	Group = pipeline.Group
-	Calc  = pipeline.Calc
-)
-
-// Aggregates of groups.
-const (
-	CountAll = pipeline.CountAll
-	SumOf    = pipeline.SumOf
-	AvgOf    = pipeline.AvgOf
-	MinOf    = pipeline.MinOf
-	MaxOf    = pipeline.MaxOf
-)
-
-// Comparisons that are no single sign, and bounds of a query.
-const (
-	AtLeast     = pipeline.AtLeast
-	AtMost      = pipeline.AtMost
-	MaxSteps    = pipeline.MaxSteps
-	MaxExtremes = pipeline.MaxExtremes
-	MaxColumns  = pipeline.MaxColumns
-	MaxN        = pipeline.MaxN
+	Edge, Type, With, Without, Max, Min, Where            = pipeline.Edge, pipeline.Type, pipeline.With, pipeline.Without, pipeline.Max, pipeline.Min, pipeline.Where
+	Also, Most, Fewest, Having, Loop, Reach               = pipeline.Also, pipeline.Most, pipeline.Fewest, pipeline.Having, pipeline.Loop, pipeline.Reach
+	List, Count, Sum, Avg, Ask, Diff, Show, Group, Calc   = pipeline.List, pipeline.Count, pipeline.Sum, pipeline.Avg, pipeline.Ask, pipeline.Diff, pipeline.Show, pipeline.Group, pipeline.Calc
+	CountAll, SumOf, AvgOf, MinOf, MaxOf, AtLeast, AtMost = pipeline.CountAll, pipeline.SumOf, pipeline.AvgOf, pipeline.MinOf, pipeline.MaxOf, pipeline.AtLeast, pipeline.AtMost
+	MaxSteps, MaxExtremes, MaxColumns, MaxN               = pipeline.MaxSteps, pipeline.MaxExtremes, pipeline.MaxColumns, pipeline.MaxN
 )
 
 // Parse reads the text of a pipeline.

@@ -8,61 +8,13 @@ import (
 	"strings"
 
 	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/reasoning/constrain/vocabulary"
 	"github.com/quaestor-kg/quaestor/reasoning/fold"
 	"github.com/quaestor-kg/quaestor/reasoning/internal/literal"
 )
 
-const (
-	skos       = "http://www.w3.org/2004/02/skos/core#"
-	foaf       = "http://xmlns.com/foaf/0.1/"
-	schemaOrg  = "http://schema.org/"
-	schemaOrgS = "https://schema.org/"
-	owl        = "http://www.w3.org/2002/07/owl#"
-)
-
-// nameSource ranks the predicates that give names: labels before aliases.
-var nameSource = []struct {
-	iri   string
-	label bool // may be shown as the label
-	meta  bool // is not a relation one asks about
-}{
-	{kg.RDFSLabel, true, true},
-	{skos + "prefLabel", true, true},
-	{schemaOrg + "name", true, false},
-	{schemaOrgS + "name", true, false},
-	{foaf + "name", true, false},
-	{"http://purl.org/dc/terms/title", true, false},
-	{"http://purl.org/dc/elements/1.1/title", true, false},
-	{skos + "altLabel", false, true},
-	{skos + "hiddenLabel", false, true},
-	{schemaOrg + "alternateName", false, true},
-	{schemaOrgS + "alternateName", false, true},
-	{foaf + "nick", false, false},
-}
-
-// metaPrefixes and metaIRIs describe the schema or the record, not the world.
-var (
-	metaPrefixes = []string{kg.RDF, kg.RDFS, owl, "http://www.w3.org/ns/shacl#", "http://rdfs.org/ns/void#"}
-	metaIRIs     = map[string]bool{
-		schemaOrg + "description": true, schemaOrgS + "description": true,
-		"http://purl.org/dc/terms/description":        true,
-		"http://purl.org/dc/elements/1.1/description": true,
-		skos + "definition":                           true, skos + "note": true,
-	}
-)
-
 // maxNameBytes: longer texts are values, not names.
 const maxNameBytes = 200
-
-// isTypeName reports by the local name whether a predicate says what a
-// thing is.
-func isTypeName(iri string) bool {
-	switch SchemaName(LocalName(iri)) {
-	case "instance of", "is a", "isa", "p31":
-		return true
-	}
-	return false
-}
 
 type labelRow struct {
 	s, o kg.ID
@@ -77,7 +29,7 @@ type edgeRow struct {
 type predInfo struct {
 	id             kg.ID
 	iri            string
-	rank           int // of nameSource, -1: gives no names
+	rank           int // of vocabulary.Names, -1: gives no names
 	meta, typ      bool
 	num            uint32
 	numeric, dates int
@@ -163,23 +115,18 @@ func (ld *loader) scan() error {
 
 func (ld *loader) classify(id kg.ID, iri string) *predInfo {
 	pi := &predInfo{id: id, iri: iri, rank: -1, num: uint32(len(ld.preds)), rel: -1}
-	for i, s := range nameSource {
-		if s.iri == iri {
-			pi.rank, pi.meta = i+len(ld.opt.LabelPredicates), s.meta
+	for i, s := range vocabulary.Names {
+		if s.IRI == iri {
+			pi.rank, pi.meta = i+len(ld.opt.LabelPredicates), s.Meta
 		}
 	}
 	if i := slices.Index(ld.opt.LabelPredicates, iri); i >= 0 {
 		pi.rank = i
 	}
-	if iri == kg.RDFType || slices.Contains(ld.opt.TypePredicates, iri) || ld.opt.TypePredicates == nil && isTypeName(iri) {
+	if iri == kg.RDFType || slices.Contains(ld.opt.TypePredicates, iri) || ld.opt.TypePredicates == nil && vocabulary.IsTypeName(iri) {
 		pi.typ = true
 	}
-	for _, m := range metaPrefixes {
-		if strings.HasPrefix(iri, m) && !isContainer(iri) {
-			pi.meta = true
-		}
-	}
-	if metaIRIs[iri] {
+	if vocabulary.Meta(iri) {
 		pi.meta = true
 	}
 	if pi.rank >= 0 && pi.rank < len(ld.opt.LabelPredicates)+1 {
@@ -191,16 +138,10 @@ func (ld *loader) classify(id kg.ID, iri string) *predInfo {
 	return pi
 }
 
-// isContainer: rdf:value, rdf:first and members of containers carry facts.
-func isContainer(iri string) bool {
-	l := strings.TrimPrefix(iri, kg.RDF)
-	return l != iri && (l == "value" || l == "first" || l == "rest" || strings.HasPrefix(l, "_"))
-}
-
 // showable reports whether names of this rank may be shown as labels.
 func (ld *loader) showable(rank uint8) bool {
 	i := int(rank) - len(ld.opt.LabelPredicates)
-	return i < 0 || nameSource[i].label
+	return i < 0 || vocabulary.Names[i].Label
 }
 
 // nodes numbers the nodes and gives them labels, values and names.
@@ -269,7 +210,7 @@ func (ld *loader) nodes() error {
 		t := texts[i]
 		q := uint16(3)
 		switch {
-		case langIs(t.Lang, ld.opt.Lang):
+		case vocabulary.Speaks(t.Lang, ld.opt.Lang):
 			q = 1
 		case t.Lang == "":
 			q = 2
@@ -332,10 +273,6 @@ func (ld *loader) nodes() error {
 	return nil
 }
 
-func langIs(tag, want string) bool {
-	return tag != "" && (tag == want || strings.HasPrefix(tag, want+"-"))
-}
-
 // terms resolves one term for each row.
 func terms[T any](snap kg.Snapshot, rows []T, id func(T) kg.ID) ([]kg.Term, error) {
 	out := make([]kg.Term, len(rows))
@@ -371,7 +308,7 @@ func (ld *loader) relations() error {
 		if old, ok := labelOf[l.s]; !ok || l.rank < old.rank {
 			labelOf[l.s] = l
 		} else if l.rank == old.rank {
-			if t, err := ld.snap.Term(l.o); err == nil && langIs(t.Lang, ld.opt.Lang) {
+			if t, err := ld.snap.Term(l.o); err == nil && vocabulary.Speaks(t.Lang, ld.opt.Lang) {
 				labelOf[l.s] = l
 			}
 		}
@@ -521,7 +458,7 @@ func (ld *loader) types2classes() error {
 			if err != nil {
 				return err
 			}
-			if !seen || l.rank < old.rank || l.rank == old.rank && langIs(t.Lang, ld.opt.Lang) {
+			if !seen || l.rank < old.rank || l.rank == old.rank && vocabulary.Speaks(t.Lang, ld.opt.Lang) {
 				labelOf[l.s] = l
 			}
 		}
@@ -545,7 +482,7 @@ func (ld *loader) types2classes() error {
 				label = LocalName(term.Value)
 			}
 			name := SchemaName(label)
-			if term.Kind == kg.Blank || name == "" || metaClass(term.Value) {
+			if term.Kind == kg.Blank || name == "" || vocabulary.MetaClass(term.Value) {
 				byID[t[1]] = -2
 				continue
 			}
@@ -581,11 +518,6 @@ func (ld *loader) types2classes() error {
 	}
 	ld.types, ld.labels = nil, nil
 	return nil
-}
-
-// metaClass: classes of the vocabulary itself say nothing about a thing.
-func metaClass(iri string) bool {
-	return strings.HasPrefix(iri, owl) || strings.HasPrefix(iri, kg.RDFS) || strings.HasPrefix(iri, kg.RDF)
 }
 
 func (ld *loader) charsets() error {

@@ -2,7 +2,6 @@ package constrain
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/quaestor-kg/quaestor/kg"
@@ -42,7 +41,7 @@ func (g *Graph) SPARQL(p Pipeline) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		return fmt.Sprintf("ASK { %s FILTER(%s) }", body, oneOf(x, to, false)), nil
+		return fmt.Sprintf("ASK { %s FILTER(%s) }", body, literal.OneOf(x, to, false)), nil
 	case Diff, Show, Group, Calc:
 		return t.table(x, body, p.End)
 	}
@@ -95,7 +94,7 @@ func (t *translator) chain(p Pipeline) (string, error) {
 		if len(ts) == 1 && len(p.Ops) > 0 && (p.Ops[0].Kind == Edge || p.Ops[0].Kind == Reach) {
 			subject = ts[0]
 		} else {
-			parts = append(parts, values(subject, ts))
+			parts = append(parts, literal.Values(subject, ts))
 		}
 	}
 	edge := 0
@@ -147,7 +146,7 @@ func (t *translator) chain(p Pipeline) (string, error) {
 			if err != nil {
 				return "", err
 			}
-			parts = append(parts, "FILTER("+oneOf(subject, ts, true)+")")
+			parts = append(parts, "FILTER("+literal.OneOf(subject, ts, true)+")")
 		}
 	}
 	return strings.Join(parts, " "), nil
@@ -179,7 +178,7 @@ func (t *translator) branchPattern(subject string, op Op) (string, error) {
 		subject = next
 	}
 	if len(ts) > 1 {
-		parts = append(parts, values(subject, ts))
+		parts = append(parts, literal.Values(subject, ts))
 	}
 	return strings.Join(parts, " "), nil
 }
@@ -229,7 +228,7 @@ func (t *translator) isA(subject, class string) string {
 	for i, id := range ids {
 		ts[i] = t.alternatives([]kg.ID{id})
 	}
-	return values(v, ts) + " " + subject + " " + typ + " " + v + " ."
+	return literal.Values(v, ts) + " " + subject + " " + typ + " " + v + " ."
 }
 
 func (t *translator) terms(a Anchor) ([]string, error) {
@@ -252,36 +251,6 @@ func (t *translator) nodeTerms(s Set) ([]string, error) {
 	return out, nil
 }
 
-func values(v string, ts []string) string {
-	return "VALUES " + v + " { " + strings.Join(ts, " ") + " }"
-}
-
-// oneOf writes that a variable is (or is none) of some terms. Literals are
-// compared as terms: = and != fail on literals of different types.
-func oneOf(v string, ts []string, not bool) string {
-	literal := slices.ContainsFunc(ts, func(t string) bool { return t[0] != '<' })
-	if !literal {
-		switch {
-		case len(ts) == 1 && not:
-			return v + " != " + ts[0]
-		case len(ts) == 1:
-			return v + " = " + ts[0]
-		case not:
-			return v + " NOT IN (" + strings.Join(ts, ", ") + ")"
-		}
-		return v + " IN (" + strings.Join(ts, ", ") + ")"
-	}
-	parts := make([]string, len(ts))
-	for i, t := range ts {
-		parts[i] = "sameTerm(" + v + ", " + t + ")"
-	}
-	s := strings.Join(parts, " || ")
-	if not {
-		return "!(" + s + ")"
-	}
-	return s
-}
-
 // isValue is the condition under which a value takes part in comparisons.
 func (g *Graph) isValue(rel int, v string) string {
 	if g.rels[rel].Kind == DateValue {
@@ -295,14 +264,9 @@ func (g *Graph) isValue(rel int, v string) string {
 func (g *Graph) ordered(rel int, v string) string {
 	switch g.rels[rel].Datatype {
 	case kg.XSD + "gYear":
-		return year(v)
+		return literal.Year(v)
 	case kg.XSD + "gYearMonth":
 		return "STR(" + v + ")"
 	}
 	return v
-}
-
-// year is the year of any of the date types, as an integer.
-func year(v string) string {
-	return `<` + kg.XSD + `integer>(REPLACE(STR(` + v + `), "^(-?[0-9]+).*$", "$1"))`
 }

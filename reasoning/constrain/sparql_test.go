@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/reasoning/constrain/nodeset"
 	"github.com/quaestor-kg/quaestor/sparql"
 )
 
@@ -266,7 +267,7 @@ func runSPARQL(t *testing.T, g *Graph, p Pipeline) (res Result, text string) {
 		res.Nodes = append(res.Nodes, n)
 	}
 	slices.Sort(res.Nodes)
-	slices.SortFunc(res.Rows, compareRows)
+	slices.SortFunc(res.Rows, nodeset.CompareRows)
 	return res, text
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/reasoning/internal/literal"
 )
 
 // fresh returns the next number of a variable of a branch.
@@ -144,14 +145,14 @@ func (t *translator) condition(r int, v string, op Op) (string, error) {
 		subject, before := ts[0], ""
 		if len(ts) > 1 {
 			subject = fmt.Sprintf("?b%d", t.fresh())
-			before = values(subject, ts) + " "
+			before = literal.Values(subject, ts) + " "
 		}
 		return fmt.Sprintf("%s%s %s %s . FILTER(%s) FILTER(%s %s %s)", before, subject, t.path(r), other, t.g.isValue(r, other), t.g.ordered(r, v), sign, t.g.ordered(r, other)), nil
 	case IsDate(op.Number):
 		if !t.g.spans(r) {
 			return "FILTER(false)", nil
 		}
-		a, b := span(op.Number)
+		a, b := literal.Span(op.Number)
 		day := func(s string) string {
 			if t.g.rels[r].Datatype == kg.XSD+"dateTime" {
 				s += "T00:00:00Z"
@@ -170,7 +171,7 @@ func (t *translator) condition(r int, v string, op Op) (string, error) {
 		}
 		return fmt.Sprintf("FILTER(%s >= %s && %s < %s)", v, day(a), v, day(b)), nil
 	case t.g.rels[r].Kind == DateValue:
-		v = year(v)
+		v = literal.Year(v)
 	}
 	return fmt.Sprintf("FILTER(%s %s %s)", v, sign, op.Number), nil
 }
@@ -181,7 +182,7 @@ func (t *translator) alsoPattern(x string, op Op) (string, error) {
 		return t.branchPattern(x, op)
 	}
 	ts, err := t.terms(*op.To)
-	return values(x, ts), err
+	return literal.Values(x, ts), err
 }
 
 // reach writes one edge or several in a row.
@@ -212,7 +213,7 @@ func (t *translator) table(x, body string, e End) (string, error) {
 			return "", err
 		}
 		b, err := value("?y", "?m", e.Rel)
-		return fmt.Sprintf("SELECT (?a - ?b AS ?difference) WHERE { { SELECT (MAX(?n) AS ?a) WHERE { %s %s } } { SELECT (MAX(?m) AS ?b) WHERE { %s %s } } }", body, a, values("?y", ts), b), err
+		return fmt.Sprintf("SELECT (?a - ?b AS ?difference) WHERE { { SELECT (MAX(?n) AS ?a) WHERE { %s %s } } { SELECT (MAX(?m) AS ?b) WHERE { %s %s } } }", body, a, literal.Values("?y", ts), b), err
 	case Show:
 		columns, optional := "", ""
 		for i, s := range e.Steps {

@@ -122,6 +122,18 @@ type End struct {
 	Other string    // Calc: the second relation
 }
 
+// Calculate is the sign applied to two numbers; ok is false for a division by
+// zero.
+func (e End) Calculate(a, b float64) (float64, bool) {
+	switch e.Sign {
+	case '*':
+		return a * b, true
+	case '/':
+		return a / b, b != 0
+	}
+	return a - b, true
+}
+
 // Pipeline is a query: where to start, what to do in which order, what to ask.
 type Pipeline struct {
 	Class string // {class}; empty: Start counts
