@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/quaestor-kg/quaestor/embed"
 	"github.com/quaestor-kg/quaestor/embed/dataset"
 	"github.com/quaestor-kg/quaestor/embed/train"
 )
@@ -154,7 +153,10 @@ nfe1-sigma (variance alone), rotate.`,
 			if err != nil {
 				return err
 			}
-			if cfg.Path, cfg.Resume = out, resume; out == "" {
+			cfg.Path, cfg.Resume = out, resume
+			if out == "" && c.Flags().Changed("store") {
+				cfg.Path = a.linkFile()
+			} else if out == "" {
 				cfg.Path = filepath.Join("build", "link", filepath.Base(g.Name)+"-"+model+".ckpt")
 			}
 			r, err := a.trainLink(c.Context(), g, cfg)
@@ -171,7 +173,7 @@ nfe1-sigma (variance alone), rotate.`,
 	data.flags(c)
 	settings.flags(c)
 	c.Flags().StringVar(&model, "model", "complex", "model to train")
-	c.Flags().StringVar(&out, "out", "", "checkpoint to write (default build/link/GRAPH-MODEL.ckpt)")
+	c.Flags().StringVar(&out, "out", "", "checkpoint to write (default link.ckpt in the store, else build/link/GRAPH-MODEL.ckpt)")
 	c.Flags().BoolVar(&resume, "resume", false, "go on from the checkpoint")
 	return c
 }
@@ -188,9 +190,5 @@ func (a *app) trainLink(ctx context.Context, g *dataset.Graph, cfg train.Config)
 	}
 	r, err := train.Run(ctx, g, cfg)
 	bar.Finish()
-	var other *embed.GraphError
-	if errors.As(err, &other) || errors.Is(err, embed.ErrCheckpoint) {
-		err = inputError{err}
-	}
-	return r, err
+	return r, linkError(err)
 }

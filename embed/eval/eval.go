@@ -136,18 +136,22 @@ func Ranks(ctx context.Context, t *embed.Table, g *dataset.Graph, ts []dataset.T
 	if t.Entities() != len(g.Entities) || t.Relations() != 2*g.R() {
 		return nil, &embed.GraphError{Reason: fmt.Sprintf("it has %d entities and %d relations, the graph %d and %d", t.Entities(), t.Relations()/2, len(g.Entities), g.R())}
 	}
-	known := g.NewIndex(g.Train, g.Valid, g.Test)
 	directed := g.Directed(ts)
-	ranks, err := DirectedRanks(ctx, t, known, directed, o)
+	ranks, err := DirectedRanks(ctx, t, g.NewIndex(g.Train, g.Valid, g.Test), directed, o)
 	if err != nil {
 		return nil, err
 	}
+	return Summarise(g, directed, ranks, o.Pessimistic), nil
+}
+
+// Summarise counts the ranks of directed statements, over all and by parts.
+func Summarise(g *dataset.Graph, directed []dataset.Triple, ranks []Rank, pessimistic bool) *Report {
 	var all, tails, heads tally
 	byRelation := make([]tally, g.R())
 	byCategory := map[string]*tally{}
 	categories := Categories(g)
 	for i, r := range ranks {
-		v := r.value(o.Pessimistic)
+		v := r.value(pessimistic)
 		rel := directed[i].R
 		side := &tails
 		if int(rel) >= g.R() {
@@ -176,7 +180,7 @@ func Ranks(ctx context.Context, t *embed.Table, g *dataset.Graph, ts []dataset.T
 		rep.Categories = append(rep.Categories, Group{name, c.metrics()})
 	}
 	slices.SortFunc(rep.Categories, func(a, b Group) int { return cmp.Compare(a.Name, b.Name) })
-	return rep, nil
+	return rep
 }
 
 // tally adds up ranks.
