@@ -18,6 +18,8 @@ type Atoms interface {
 	// over the sources, which come most plausible first, and sets from[t] to
 	// the source that gives it. Equal truths keep the earlier source.
 	Project(src []Source, r int32, norm Norm, out []float32, from []int32)
+	// Follow is Project along the links that the graph states alone.
+	Follow(src []Source, r int32, out []float32, from []int32)
 	// Truth is the log truth of one link.
 	Truth(h, r, t int32) float32
 	// Stated reports whether the graph states the link.
@@ -87,6 +89,9 @@ type Scored struct {
 	Calibration *embed.Calibration
 	// Known are links whose truth is one; nil for none.
 	Known Stated
+	// Excluded are links whose truth is zero unless Known has them; nil for
+	// none.
+	Excluded Stated
 
 	scratch sync.Pool
 }
@@ -120,6 +125,9 @@ func (a *Scored) Truth(h, r, t int32) float32 {
 	defer a.scratch.Put(buf)
 	row := a.scores(buf, []Source{{Entity: h}}, r)
 	slope, shift, sigmoid := a.affine(r, row)
+	if stated(a.Excluded, h, r, t) {
+		return impossible
+	}
 	if sigmoid {
 		return float32(LogSigmoid(slope*float64(row[t]) + shift))
 	}
@@ -224,7 +232,14 @@ func (a *Scored) Project(src []Source, r int32, norm Norm, out []float32, from [
 func (a *Scored) raise(src Source, r int32, norm Norm, row, out []float32, from []int32) {
 	slope, shift, sigmoid := a.affine(r, row)
 	h, w := src.Entity, src.Truth
+	var excluded []int32
+	if a.Excluded != nil {
+		excluded = a.Excluded.Tails(h, r)
+	}
 	if sigmoid {
+		for _, t := range excluded {
+			row[t] = impossible
+		}
 		// ln σ(z) <= min(0, z), and no norm exceeds its arguments: most links
 		// of the later sources are dismissed without an exponential.
 		m, c := float32(slope), float32(shift)
@@ -244,16 +259,31 @@ func (a *Scored) raise(src Source, r int32, norm Norm, row, out []float32, from 
 		}
 	} else {
 		a.scale(row, slope, shift)
+		for _, t := range excluded {
+			row[t] = impossible
+		}
 		for t, l := range row {
 			if x := float32(norm.And(float64(w), float64(l))); x > out[t] {
 				out[t], from[t] = x, h
 			}
 		}
 	}
-	if a.Known != nil {
-		for _, t := range a.Known.Tails(h, r) {
-			if w > out[t] {
-				out[t], from[t] = w, h
+	follow(a.Known, []Source{src}, r, out, from)
+}
+
+// Follow goes along what Known has.
+func (a *Scored) Follow(src []Source, r int32, out []float32, from []int32) {
+	follow(a.Known, src, r, out, from)
+}
+
+func follow(known Stated, src []Source, r int32, out []float32, from []int32) {
+	if known == nil {
+		return
+	}
+	for _, s := range src {
+		for _, t := range known.Tails(s.Entity, r) {
+			if s.Truth > out[t] {
+				out[t], from[t] = s.Truth, s.Entity
 			}
 		}
 	}

@@ -30,6 +30,7 @@ type Options struct {
 	UnionNorm *Norm
 	// Beam is how many candidates for a variable a hop goes on with, the most
 	// plausible first; 0 goes on with every entity that is possible at all.
+	// What is stated about certain candidates is followed beyond the beam.
 	Beam int
 	// Negation multiplies a truth before its complement is taken: 1 - min(1,
 	// Negation·x). QTO uses 3 to 6, since calibrated truths of true statements
@@ -99,7 +100,13 @@ func (e *Evaluator) eval(ctx context.Context, q *Query) (*step, error) {
 		for i := range s.from {
 			s.from[i] = -1
 		}
-		e.Atoms.Project(sources(s.args[0].truth, e.Options.Beam), q.Relation, e.Options.Norm, s.truth, s.from)
+		beam := e.Options.Beam
+		if q.Args[0].Op == Among {
+			beam = 0 // all of a given set are equally certain
+		}
+		src := sources(s.args[0].truth, beam)
+		e.Atoms.Project(src, q.Relation, e.Options.Norm, s.truth, s.from)
+		e.Atoms.Follow(certain(s.args[0].truth, src), q.Relation, s.truth, s.from)
 	case Not:
 		s.truth = make([]float32, n)
 		scale := 0.0
@@ -157,6 +164,21 @@ func sources(truth []float32, beam int) []Source {
 		out = out[:beam]
 	}
 	slices.SortFunc(out, order)
+	return out
+}
+
+// certain lists the entities of truth one that src, being full, left out: what
+// is stated about them costs nothing to follow.
+func certain(truth []float32, src []Source) []Source {
+	if len(src) == 0 || src[len(src)-1].Truth < 0 {
+		return nil
+	}
+	var out []Source
+	for e := int(src[len(src)-1].Entity) + 1; e < len(truth); e++ {
+		if truth[e] == 0 {
+			out = append(out, Source{int32(e), 0})
+		}
+	}
 	return out
 }
 

@@ -324,6 +324,49 @@ func TestSourcesAreTheTop(t *testing.T) {
 	}
 }
 
+// A beam cuts what is plausible, never what is stated.
+func TestStatementsPassTheBeam(t *testing.T) {
+	const n = 30
+	rng := rand.New(rand.NewPCG(21, 22))
+	table := randomTable(t, "complex", n, 2, 1, rng)
+	g := &dataset.Graph{Relations: []string{"a", "b"}}
+	var ts []dataset.Triple
+	for i := range int32(20) {
+		ts = append(ts, dataset.Triple{H: 0, R: 0, T: i + 1}, dataset.Triple{H: i + 1, R: 1, T: (i * 7) % n})
+	}
+	known := g.NewIndex(ts)
+	q := Hop(1, Hop(0, Anchor(0)))
+	for _, atoms := range []Atoms{&Scored{Predictor: table, Known: known}, NewSparse(table, known, 0.01, 1<<20)} {
+		r, err := (&Evaluator{Atoms: atoms, Options: Options{Beam: 3}}).Eval(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range Answers(known, q, n).Entities() {
+			if r.Truth[e] != 0 {
+				t.Errorf("stated answer %d has log truth %v", e, r.Truth[e])
+			}
+		}
+	}
+}
+
+func TestExcludedLinks(t *testing.T) {
+	const n = 10
+	table := randomTable(t, "complex", n, 2, 1, rand.New(rand.NewPCG(23, 24)))
+	g := &dataset.Graph{Relations: []string{"a", "b"}}
+	known := g.NewIndex([]dataset.Triple{{H: 0, R: 0, T: 4}})
+	excluded := g.NewIndex([]dataset.Triple{{H: 0, R: 0, T: 4}, {H: 0, R: 0, T: 5}})
+	for _, scale := range []Scale{Sigmoid, Softmax, MinMax} {
+		a := &Scored{Predictor: table, Scale: scale, Known: known, Excluded: excluded}
+		r, err := (&Evaluator{Atoms: a}).Eval(t.Context(), Hop(0, Anchor(0)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Truth[4] != 0 || r.Truth[5] != impossible || r.Truth[6] == impossible || a.Truth(0, 0, 5) != impossible || a.Truth(0, 0, 4) != 0 {
+			t.Errorf("%v: stated %v, excluded %v, other %v", scale, r.Truth[4], r.Truth[5], r.Truth[6])
+		}
+	}
+}
+
 func TestExplanations(t *testing.T) {
 	const n = 12
 	rng := rand.New(rand.NewPCG(9, 10))

@@ -71,6 +71,11 @@ func (a *Sparse) Truth(h, r, t int32) float32 {
 	return impossible
 }
 
+// Follow goes along what the graph states.
+func (a *Sparse) Follow(src []Source, r int32, out []float32, from []int32) {
+	follow(a.known, src, r, out, from)
+}
+
 // Project follows all sources.
 func (a *Sparse) Project(src []Source, r int32, norm Norm, out []float32, from []int32) {
 	for len(src) > 0 {
