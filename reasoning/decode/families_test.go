@@ -175,9 +175,9 @@ func TestAdapterOnGGUF(t *testing.T) {
 	for _, name := range a.f.Names() {
 		target, isB, _ := a.pair(name)
 		to := strings.NewReplacer("model.layers", "blk", "self_attn.q_proj", "attn_q", "self_attn.k_proj", "attn_k", "self_attn.v_proj", "attn_v", "mlp.down_proj", "ffn_down").Replace(target)
-		x, rank := a.f.Tensor(name).Floats(), a.f.Tensor(name).Rows
+		x := a.f.Tensor(name).Floats()
 		if to += ".weight.lora_a"; isB {
-			rank = a.f.Tensor(name).Cols
+			rank := a.f.Tensor(name).Cols
 			to = strings.TrimSuffix(to, "a") + "b"
 			for i := range x {
 				x[i] *= float32(a.scale(target, rank))

@@ -2,6 +2,7 @@ package generate
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -15,8 +16,10 @@ import (
 	"unicode/utf8"
 
 	"github.com/quaestor-kg/quaestor/internal/shared"
+	"github.com/quaestor-kg/quaestor/reasoning/constrain/automaton"
 	"github.com/quaestor-kg/quaestor/reasoning/decode"
 	"github.com/quaestor-kg/quaestor/reasoning/decoder"
+	"github.com/quaestor-kg/quaestor/reasoning/grammar"
 )
 
 var embedded = sync.OnceValues(func() (*decode.Model, error) {
@@ -319,6 +322,37 @@ func TestGuides(t *testing.T) {
 	_, _, _, err := write(context.Background(), s, Request{Prompt: prompt, Guide: Follow(exactly{[][]int32{{30}, {}}})})
 	if err == nil || !strings.Contains(err.Error(), "grammar after 1") {
 		t.Errorf("a guide without a way on: %v", err)
+	}
+}
+
+// Whatever a model would rather say, under a schema it writes what is valid.
+func TestSchemas(t *testing.T) {
+	m := model(t)
+	s := scheduler(t, m, Options{})
+	tokens := make([][]byte, m.Config.Vocab)
+	for i := range tokens {
+		if id := int32(i); !m.Tokenizer.Control(id) {
+			tokens[i] = m.Tokenizer.Bytes(id)
+		}
+	}
+	g, err := grammar.FromSchema([]byte(`{"type":"object","properties":{"name":{"type":"string","maxLength":12},"count":{"type":"integer","minimum":1,"maximum":40},"kind":{"enum":["film","person"]}},"required":["name","count","kind"]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := g.Over(automaton.NewVocab(tokens, m.Tokenizer.Eos))
+	for seed := range uint64(5) {
+		text, all, res, err := write(context.Background(), s, Request{Prompt: somePrompt(m, seed, 9), Guide: Follow(c), Temperature: float64(seed), Seed: seed})
+		var v struct {
+			Name  string
+			Count int
+			Kind  string
+		}
+		if err != nil || res.Finish != Stopped || json.Unmarshal([]byte(text), &v) != nil || v.Count < 1 || v.Count > 40 || v.Kind != "film" && v.Kind != "person" {
+			t.Errorf("%q, %+v, %v", text, res, err)
+		}
+		if !slices.ContainsFunc(all, func(c Chosen) bool { return c.Forced }) && seed == 0 {
+			t.Errorf("nothing of %q was forced", text)
+		}
 	}
 }
 
