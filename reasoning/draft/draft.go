@@ -47,7 +47,7 @@ type Draft struct {
 
 // Options of a Generator. Zero values are the defaults.
 type Options struct {
-	Keep  int // drafts returned; default 48
+	Keep  int // drafts returned; default 64
 	Beam  int // chains expanded per hop; default 48
 	Hops  int // longest chain; default 3
 	Bases int // chains that get variations; default 50
@@ -55,7 +55,7 @@ type Options struct {
 
 func (o *Options) defaults() {
 	if o.Keep == 0 {
-		o.Keep = 48
+		o.Keep = 64
 	}
 	if o.Beam == 0 {
 		o.Beam = 48
@@ -163,6 +163,12 @@ func (gen *Generator) Drafts(ctx context.Context, q *link.Linked, opt Options) (
 	return out, nil
 }
 
+// headGain is for the class right after the question word: "which state" asks for
+// states.
+const headGain = 0.1
+
+var headWords = words("which what whose many list all every each the")
+
 // fit returns the fit of every relation to the question without one mention.
 func (r *run) fit(mention int) *fits {
 	if r.s[mention+1] == nil {
@@ -205,6 +211,9 @@ func (r *run) chains() ([]chain, error) {
 	}
 	for _, m := range r.q.Classes {
 		c := chain{mention: -1, class: m.Class, link: 0.12 * (m.Score - max(r.bests, m.Score)), walk: g.FromClass(m.Class)}
+		if m.From > 0 && headWords[r.q.Words[m.From-1].Text] {
+			c.link += headGain
+		}
 		c.score()
 		beam = append(beam, c)
 		all = append(all, c)
@@ -330,8 +339,9 @@ func (r *run) lower(loss float64, uses func(*Draft) bool) {
 }
 
 // quotas are shares of the kept drafts that go to the best of each shape: long
-// chains would crowd out short ones.
-var quotas = [shapes]float64{OneStep: 0.30, TwoSteps: 0.20, ThreeSteps: 0.10, FromClass: 0.06, Narrowed: 0.16, Counted: 0.06, Paired: 0.06, Tabled: 0.05}
+// chains would crowd out short ones. The last three are only made where the
+// question has a word for them.
+var quotas = [shapes]float64{OneStep: 0.25, TwoSteps: 0.16, ThreeSteps: 0.08, FromClass: 0.06, Narrowed: 0.13, Other: 0.12, Counted: 0.10, Paired: 0.06, Tabled: 0.04}
 
 // keep chooses the drafts to return.
 func (r *run) keep() []Draft {
@@ -339,7 +349,7 @@ func (r *run) keep() []Draft {
 	taken := make([]bool, len(r.pool))
 	n := 0
 	for shape, share := range quotas {
-		left := int(math.Round(share * float64(r.opt.Keep)))
+		left := min(r.opt.Keep-n, int(math.Round(share*float64(r.opt.Keep))))
 		for i := range r.pool {
 			if left == 0 {
 				break

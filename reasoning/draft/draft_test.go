@@ -127,7 +127,7 @@ func TestQuotas(t *testing.T) {
 	for _, d := range ds {
 		kinds[d.Shape]++
 	}
-	if len(ds) > 30 || kinds[OneStep] < 5 || kinds[TwoSteps] == 0 || kinds[Tabled] == 0 || kinds[Paired] == 0 {
+	if len(ds) > 30 || kinds[OneStep] < 5 || kinds[TwoSteps] == 0 || kinds[Tabled] == 0 || kinds[Other] == 0 || kinds[Paired] == 0 {
 		t.Errorf("%d drafts: %v", len(ds), kinds)
 	}
 }

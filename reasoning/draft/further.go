@@ -49,7 +49,7 @@ func (r *run) isNumber(rd constrain.RD) bool {
 
 // counts keeps the members with most, fewest, or so many ends of a step.
 func (r *run) counts(b base, keep func(base, Shape)) {
-	if len(b.walk.Set) < 2 || !r.cues.mostOf && !r.cues.fewOf && !(r.cues.howMany() && len(r.cues.small) > 0) {
+	if b.n > 1 || len(b.walk.Set) < 2 || !r.cues.mostOf && !r.cues.fewOf && !(r.cues.howMany() && len(r.cues.small) > 0) {
 		return
 	}
 	g, fit := r.g, b.fit
