@@ -64,6 +64,7 @@ var problemKinds = []ProblemKind{
 	{"cross-site", "Requests from other sites are refused", "use the console's own address", http.StatusForbidden},
 	{"feature-off", "This service does not offer that", "start the service with the feature enabled", http.StatusForbidden},
 	{"not-found", "There is no such thing here", "check the name or address", http.StatusNotFound},
+	{"conflict", "The graph has changed in between", "look again, then repeat", http.StatusConflict},
 	{"method", "The method is not allowed here", "see the Allow header", http.StatusMethodNotAllowed},
 	{"not-acceptable", "None of the accepted media types can be produced", "see the detail for what can", http.StatusNotAcceptable},
 	{"media-type", "The body's media type is not understood", "see the detail for what is", http.StatusUnsupportedMediaType},
