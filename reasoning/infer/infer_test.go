@@ -1,0 +1,436 @@
+package infer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/quaestor-kg/quaestor/embed"
+	"github.com/quaestor-kg/quaestor/embed/cqd/companion"
+	"github.com/quaestor-kg/quaestor/embed/dataset"
+	"github.com/quaestor-kg/quaestor/embed/train"
+	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/kg/mem"
+	"github.com/quaestor-kg/quaestor/sparql"
+	"github.com/quaestor-kg/quaestor/sparql/syntax"
+)
+
+const ns = "http://example.com/"
+
+func iri(name string) kg.Term { return kg.NewIRI(ns + name) }
+
+func quad(s, p, o string) kg.TermQuad { return kg.TermQuad{S: iri(s), P: iri(p), O: iri(o)} }
+
+// world is a graph in which everybody has the nationality of the country of the
+// city they live in, and speaks its language, but some of it is not stated.
+func world() []kg.TermQuad {
+	rng := rand.New(rand.NewPCG(1, 2))
+	var out []kg.TermQuad
+	for c := range 4 {
+		country := fmt.Sprint("country", c)
+		out = append(out, quad(country, "language", fmt.Sprint("language", c)))
+		for k := range 3 {
+			out = append(out, quad(fmt.Sprint("city", 3*c+k), "in", country))
+		}
+	}
+	for i := range 90 {
+		person, city := fmt.Sprint("p", i), rng.IntN(12)
+		out = append(out, quad(person, "livesIn", fmt.Sprint("city", city)))
+		if i%8 != 0 {
+			out = append(out, quad(person, "nationality", fmt.Sprint("country", city/3)))
+		}
+		if i%7 != 0 {
+			out = append(out, quad(person, "speaks", fmt.Sprint("language", city/3)))
+		}
+		out = append(out,
+			kg.TermQuad{S: iri(person), P: kg.NewIRI(kg.RDFSLabel), O: kg.NewString("Person " + fmt.Sprint(i))},
+			kg.TermQuad{S: iri(person), P: iri("age"), O: kg.NewTyped(fmt.Sprint(20+i%50), kg.XSD+"integer")})
+	}
+	return out
+}
+
+func sequence(list []kg.TermQuad) iter.Seq2[kg.TermQuad, error] {
+	return func(yield func(kg.TermQuad, error) bool) {
+		for _, q := range list {
+			if !yield(q, nil) {
+				return
+			}
+		}
+	}
+}
+
+var trained = sync.OnceValues(func() (*Model, error) {
+	ctx := context.Background()
+	st := mem.New()
+	if _, err := st.Load(ctx, sequence(world())); err != nil {
+		return nil, err
+	}
+	s, err := st.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	l, err := dataset.FromSnapshot(ctx, s, dataset.SnapshotOptions{Valid: 0.08, Test: 0.08, Seed: 3})
+	if err != nil {
+		return nil, err
+	}
+	cfg := train.Config{Spec: embed.Spec{Model: "complex", Dim: 24}, N3: 0.03, Batch: 64, Epochs: 60, Patience: -1, ValidEvery: 20, Seed: 1}
+	cfg.EnsureDefaults()
+	r, err := train.Run(ctx, l.Graph, cfg)
+	if err != nil {
+		return nil, err
+	}
+	o := companion.Options{PerType: 40}
+	o.Adapt.Steps, o.Adapt.Batch = 30, 16
+	c, err := companion.Train(ctx, r.Table, l.Graph, o)
+	if err != nil {
+		return nil, err
+	}
+	return New(r.Table, c, "test"), nil
+})
+
+// open returns a store with the world and the model that was trained on it.
+func open(t testing.TB) (*Model, *mem.Store) {
+	t.Helper()
+	m, err := trained()
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := mem.New()
+	if _, err := st.Load(t.Context(), sequence(world())); err != nil {
+		t.Fatal(err)
+	}
+	// The model keeps its view of a version; stores of tests share versions.
+	return New(m.table, m.companion, m.name), st
+}
+
+func snapshot(t testing.TB, st *mem.Store) kg.Snapshot {
+	t.Helper()
+	s, err := st.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// city returns where a person of the world lives.
+func city(person string) (name string, country string) {
+	for _, q := range world() {
+		if q.S == iri(person) && q.P == iri("livesIn") {
+			name = strings.TrimPrefix(q.O.Value, ns)
+		}
+	}
+	var n int
+	fmt.Sscanf(name, "city%d", &n)
+	return name, fmt.Sprint("country", n/3)
+}
+
+const prefix = "PREFIX : <" + ns + "> PREFIX rdfs: <" + kg.RDFS + "> "
+
+func TestOneLink(t *testing.T) {
+	m, st := open(t)
+	s := snapshot(t, st)
+	right := 0
+	for _, i := range []int{0, 8, 16, 24, 32, 40, 48, 56, 64, 72} { // their nationality is not stated
+		person := fmt.Sprint("p", i)
+		_, country := city(person)
+		r, err := m.Query(t.Context(), s, prefix+"SELECT ?c WHERE { :"+person+" :nationality ?c }", Options{Min: 0.01})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Stated) != 0 || len(r.Rows) == 0 || !r.Calibrated {
+			t.Fatalf("%s: %d stated, %d inferred", person, len(r.Stated), len(r.Rows))
+		}
+		best := r.Rows[0]
+		if best.Terms[0] == iri(country) {
+			right++
+		}
+		l := best.Links[0]
+		if len(best.Links) != 1 || l.Stated || l.S != iri(person) || l.P != iri("nationality") || l.O != best.Terms[0] || l.Probability != best.Probability {
+			t.Errorf("%s: links %+v", person, best.Links)
+		}
+		for i, row := range r.Rows {
+			if row.Probability <= 0 || row.Probability >= 1 || i > 0 && row.Probability > r.Rows[i-1].Probability {
+				t.Errorf("%s: row %d has %v", person, i, row.Probability)
+			}
+		}
+	}
+	if right < 8 {
+		t.Errorf("%d of 10 nationalities are right", right)
+	}
+	// What is stated is not inferred again.
+	_, country := city("p1")
+	r, err := m.Query(t.Context(), s, prefix+"SELECT ?c { :p1 :nationality ?c }", Options{Min: 1e-6})
+	if err != nil || len(r.Stated) != 1 || r.Stated[0][0] != iri(country) {
+		t.Fatalf("%v %v", r.Stated, err)
+	}
+	for _, row := range r.Rows {
+		if row.Terms[0] == iri(country) {
+			t.Error("the stated answer is among the inferred")
+		}
+	}
+}
+
+// Every shape: joins, two hops, filters, unions, negation, labels, paths.
+func TestShapes(t *testing.T) {
+	m, st := open(t)
+	s := snapshot(t, st)
+	home, country := city("p0")
+	language := strings.Replace(country, "country", "language", 1)
+	for name, c := range map[string]struct{ query, first string }{
+		"two hops":         {"SELECT ?l { :p0 :nationality ?c . ?c :language ?l }", language},
+		"sequence path":    {"SELECT ?l { :p0 :nationality/:language ?l }", language},
+		"inverse":          {"SELECT ?c { ?c ^:nationality :p0 . :" + home + " :in ?c }", country},
+		"intersection":     {"SELECT ?c { :p0 :nationality ?c . :" + home + " :in ?c }", country},
+		"filter":           {"SELECT ?c { :p0 :nationality ?c FILTER(?c != :country9) }", country},
+		"filter out":       {"SELECT ?c { :p0 :nationality ?c FILTER(?c != :" + country + ") }", "!" + country},
+		"not in":           {"SELECT ?c { :p0 :nationality ?c FILTER(?c NOT IN (:country0, :country1, :country2)) }", "country3"},
+		"values":           {"SELECT ?c { VALUES ?c { :country1 } :p0 :nationality ?c }", "country1"},
+		"union":            {"SELECT ?c { { :p0 :nationality ?c } UNION { :" + home + " :in ?c } }", ""},
+		"minus":            {"SELECT ?c { :p0 :nationality ?c MINUS { :p1 :livesIn/:in ?c } }", ""},
+		"not exists":       {"SELECT ?c { :p0 :nationality ?c FILTER NOT EXISTS { :" + home + " :in ?c } }", "!" + country},
+		"alternatives":     {"SELECT ?x { :p0 :nationality|:speaks ?x }", ""},
+		"label":            {"SELECT ?p ?name { ?p :nationality :" + country + " ; rdfs:label ?name ; :livesIn :" + home + " FILTER(?p = :p0) }", "p0"},
+		"optional label":   {"SELECT ?p ?name { ?p :nationality :" + country + " ; :livesIn :" + home + " FILTER(?p = :p0) OPTIONAL { ?p rdfs:label ?name } }", "p0"},
+		"value and filter": {"SELECT ?p { ?p :nationality :" + country + " ; :age ?a FILTER(?a = 20) ?p :livesIn :" + home + " }", "p0"},
+		"star":             {"SELECT * { :p0 :nationality ?c }", country},
+	} {
+		r, err := m.Query(t.Context(), s, prefix+c.query, Options{Min: 0.001})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if c.first == "" {
+			continue
+		}
+		if len(r.Rows) == 0 {
+			t.Errorf("%s: nothing inferred (%d stated)", name, len(r.Stated))
+			continue
+		}
+		got := r.Rows[0].Terms[0].Value
+		if want, not := strings.CutPrefix(c.first, "!"); not {
+			if got == ns+want {
+				t.Errorf("%s: the first answer is %s", name, got)
+			}
+		} else if got != ns+want {
+			t.Errorf("%s: the first answer is %s, want %s", name, got, want)
+		}
+		if strings.Contains(name, "label") && r.Rows[0].Terms[1] != kg.NewString("Person 0") {
+			t.Errorf("%s: the label is %v", name, r.Rows[0].Terms[1])
+		}
+	}
+}
+
+// The links of a row multiply to its probability, and stated ones are certain
+// and really there.
+func TestWitnesses(t *testing.T) {
+	m, st := open(t)
+	s := snapshot(t, st)
+	r, err := m.Query(t.Context(), s, prefix+"SELECT ?l ?c { :p0 :nationality ?c . ?c :language ?l }", Options{Min: 0.001})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range r.Rows {
+		product := 1.0
+		for _, l := range row.Links {
+			product *= l.Probability
+			if l.Stated != has(t, s, l.S, l.P, l.O) || l.Stated != (l.Probability == 1) {
+				t.Errorf("link %v: stated %v", l, l.Stated)
+			}
+		}
+		if math.Abs(product-row.Probability) > 1e-4 || len(row.Links) != 2 {
+			t.Errorf("links of %v give %v, the row says %v", row.Terms, product, row.Probability)
+		}
+		if row.Links[0].O != row.Terms[1] || row.Links[1].O != row.Terms[0] {
+			t.Errorf("row %v, links %v", row.Terms, row.Links)
+		}
+	}
+}
+
+func has(t *testing.T, s kg.Snapshot, terms ...kg.Term) bool {
+	t.Helper()
+	var ids [3]kg.ID
+	for i, x := range terms {
+		id, ok, err := s.Lookup(x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !ok {
+			return false
+		}
+		ids[i] = id
+	}
+	c := s.Scan(t.Context(), kg.Pattern{S: ids[0], P: ids[1], O: ids[2]}, kg.SPO)
+	defer c.Close()
+	return c.Next()
+}
+
+// A deleted statement stops supporting at once: as a step it is no longer
+// certain, and by itself it does not come back as an inference.
+func TestDeletedStatement(t *testing.T) {
+	m, st := open(t)
+	_, country := city("p1")
+	language := strings.Replace(country, "country", "language", 1)
+	query := prefix + "SELECT ?l { :p1 :nationality ?c . ?c :language ?l FILTER(?l = :" + language + ") }"
+	before := snapshot(t, st)
+	r, err := m.Query(t.Context(), before, query, Options{Min: 1e-9})
+	if err != nil || len(r.Stated) != 1 {
+		t.Fatalf("%v %v", r, err)
+	}
+	engine := sparql.New(sparql.Options{})
+	if _, err := engine.Update(t.Context(), st, prefix+"DELETE DATA { :"+country+" :language :"+language+" }", "", sparql.Limits{}); err != nil {
+		t.Fatal(err)
+	}
+	after := snapshot(t, st)
+	if r, err = m.Query(t.Context(), after, query, Options{Min: 1e-9}); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range r.Rows {
+		for _, l := range row.Links {
+			if l.S == iri(country) && l.P == iri("language") && l.O == iri(language) {
+				t.Errorf("the withdrawn statement supports %+v", row)
+			}
+		}
+	}
+	one := prefix + "SELECT ?l { :" + country + " :language ?l }"
+	if r, err = m.Query(t.Context(), after, one, Options{Min: 1e-9}); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range r.Rows {
+		if row.Terms[0] == iri(language) {
+			t.Errorf("the withdrawn statement is inferred: %+v", row)
+		}
+	}
+	// The older snapshot still states it.
+	if r, err = m.Query(t.Context(), before, one, Options{}); err != nil || len(r.Stated) != 1 {
+		t.Errorf("older snapshot: %v %v", r, err)
+	}
+}
+
+// Entities that came after training are known by what is stated about them.
+func TestNewEntity(t *testing.T) {
+	m, st := open(t)
+	_, country := city("p1")
+	home, _ := city("p1")
+	if _, err := st.Load(t.Context(), sequence([]kg.TermQuad{
+		quad("newcomer", "livesIn", home),
+		quad("newcomer", "speaks", strings.Replace(country, "country", "language", 1)),
+		{S: iri("stranger"), P: kg.NewIRI(kg.RDFSLabel), O: kg.NewString("Stranger")},
+	})); err != nil {
+		t.Fatal(err)
+	}
+	s := snapshot(t, st)
+	r, err := m.Query(t.Context(), s, prefix+"SELECT ?c { :newcomer :nationality ?c }", Options{Min: 1e-6})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Rows) == 0 || r.Rows[0].Terms[0] != iri(country) {
+		t.Errorf("nationality of a new person: %+v, want %s", r.Rows, country)
+	}
+	// It is found as an answer, too.
+	r, err = m.Query(t.Context(), s, prefix+"SELECT ?p { ?p :nationality :"+country+" ; :livesIn :"+home+" }", Options{Min: 1e-6, Limit: 50})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	for _, row := range r.Rows {
+		found = found || row.Terms[0] == iri("newcomer")
+	}
+	if !found {
+		t.Errorf("the new person is not among %d answers", len(r.Rows))
+	}
+	if _, err := m.Query(t.Context(), s, prefix+"SELECT ?c { :stranger :nationality ?c }", Options{}); err == nil || !strings.Contains(err.Error(), "nothing that it could be known by") {
+		t.Errorf("somebody of whom no link is stated: %v", err)
+	}
+}
+
+func TestAsk(t *testing.T) {
+	m, st := open(t)
+	s := snapshot(t, st)
+	_, country := city("p0")
+	r, err := m.Query(t.Context(), s, prefix+"ASK { :p0 :nationality :"+country+" }", Options{Min: 1e-6})
+	if err != nil || r.Boolean || len(r.Rows) != 1 || len(r.Rows[0].Links) != 1 {
+		t.Fatalf("%+v %v", r, err)
+	}
+	_, other := city("p1")
+	if r, err = m.Query(t.Context(), s, prefix+"ASK { :p1 :nationality :"+other+" }", Options{}); err != nil || !r.Boolean || len(r.Rows) != 0 {
+		t.Errorf("stated: %+v %v", r, err)
+	}
+}
+
+func TestQueriesThatCannotBe(t *testing.T) {
+	m, st := open(t)
+	s := snapshot(t, st)
+	for name, c := range map[string]struct{ query, want string }{
+		"cycle":             {"SELECT ?x { ?x :livesIn ?y . ?y :in ?z . ?x :nationality ?z . :p0 :nationality ?z }", "cycle"},
+		"two links":         {"SELECT ?x { ?x :livesIn ?y . ?x :in ?y . ?y :in :country1 }", "cycle"},
+		"itself":            {"SELECT ?x { ?x :livesIn ?x }", "itself"},
+		"unbound predicate": {"SELECT ?x { :p0 ?p ?x }", "?p is not bound"},
+		"unknown entity":    {"SELECT ?x { :nobody :nationality ?x }", "does not mention <http://example.com/nobody>"},
+		"unknown relation":  {"SELECT ?x { :p0 :employer ?x }", "no relation <http://example.com/employer>"},
+		"no anchor":         {"SELECT ?x { ?x :nationality ?y }", "can be anything"},
+		"apart":             {"SELECT ?x { :p0 :nationality ?x . :p1 :nationality ?z }", "not connected"},
+		"values only":       {"SELECT ?a { :p0 :age ?a }", "no projected variable"},
+		"negated only":      {"SELECT ?x { ?y :in ?x MINUS { :p0 :nationality ?x } }", "can be anything"},
+		"count":             {"SELECT (COUNT(*) AS ?n) { :p0 :nationality ?x }", "counted"},
+		"order":             {"SELECT ?x { :p0 :nationality ?x } ORDER BY ?x", "ORDER BY"},
+		"expression":        {"SELECT (STR(?x) AS ?y) { :p0 :nationality ?x }", "plain variables"},
+		"construct":         {"CONSTRUCT { ?x a :T } WHERE { :p0 :nationality ?x }", "SELECT and ASK"},
+		"star path":         {"SELECT ?x { :p0 :nationality* ?x }", "fixed number"},
+		"bind":              {"SELECT ?x { :p0 :nationality ?x BIND(1 AS ?z) }", "BIND"},
+		"two in a filter":   {"SELECT ?x { :p0 :nationality ?x . ?y :in ?x . :p0 :livesIn ?y FILTER(?x != ?y) }", "may look at one"},
+		"from":              {"SELECT ?x FROM <http://x/> { :p0 :nationality ?x }", "FROM"},
+		"optional link":     {"SELECT ?x { :p0 :nationality ?x OPTIONAL { ?x :language ?l } }", "OPTIONAL may only"},
+		"union of two":      {"SELECT ?x { ?x :in ?y . { :p0 :nationality ?y . :p1 :livesIn ?x } UNION { :p0 :livesIn ?x } }", "share one variable"},
+		"many links":        {"SELECT ?x { :p0 :nationality" + strings.Repeat("/:language", 70) + " ?x }", "more than 64"},
+	} {
+		_, err := m.Query(t.Context(), s, prefix+c.query, Options{})
+		var shape *ShapeError
+		if !errors.As(err, &shape) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want one with %q", name, err, c.want)
+		}
+	}
+	var bad *syntax.Error
+	if _, err := m.Query(t.Context(), s, "SELECT", Options{}); !errors.As(err, &bad) {
+		t.Errorf("syntax: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := m.Query(ctx, s, prefix+"SELECT ?c { :p0 :nationality ?c }", Options{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+func TestModelsThatDoNotFit(t *testing.T) {
+	m, _ := open(t)
+	other := mem.New()
+	if _, err := other.Load(t.Context(), sequence([]kg.TermQuad{quad("a", "b", "c")})); err != nil {
+		t.Fatal(err)
+	}
+	s := snapshot(t, other)
+	var g *embed.GraphError
+	if _, err := m.Query(t.Context(), s, prefix+"SELECT ?x { :a :b ?x }", Options{}); !errors.As(err, &g) {
+		t.Errorf("another graph: %v", err)
+	}
+	if _, err := Open(t.TempDir() + "/none.ckpt"); !errors.Is(err, ErrNoModel) || !strings.Contains(err.Error(), "train link") {
+		t.Errorf("no checkpoint: %v", err)
+	}
+	// Without its companion a model has no probabilities, but still ranks.
+	plain := New(m.table, nil, "plain")
+	_, st := open(t)
+	r, err := plain.Query(t.Context(), snapshot(t, st), prefix+"SELECT ?c { :p0 :nationality ?c }", Options{})
+	if err != nil || r.Calibrated || len(r.Rows) == 0 || plain.Info().Calibrated || plain.Meaning(0.5) != "" {
+		t.Errorf("uncalibrated: %+v %v", r, err)
+	}
+	empty := mem.New()
+	if _, err := m.Query(t.Context(), snapshot(t, empty), prefix+"SELECT ?x { :a :b ?x }", Options{}); !errors.As(err, &g) {
+		t.Errorf("empty graph: %v", err)
+	}
+}
