@@ -7,18 +7,19 @@ import (
 	"strings"
 
 	"github.com/quaestor-kg/quaestor/api"
+	"github.com/quaestor-kg/quaestor/api/sources"
 )
 
 // documents lists source documents.
 func (s *Server) documents(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	f := api.DocumentFilter{Filer: q.Get("filer"), Form: q.Get("form")}
+	f := sources.DocumentFilter{Filer: q.Get("filer"), Form: q.Get("form")}
 	var err error
 	if f.FiscalYear, err = number(r, "fy", 0, 9999); err != nil {
 		WriteError(w, r, err)
 		return
 	}
-	items, err := s.svc.Documents(r.Context(), f)
+	items, err := s.sources.Documents(r.Context(), f)
 	if err != nil {
 		WriteError(w, r, err)
 		return
@@ -30,10 +31,10 @@ func (s *Server) documents(w http.ResponseWriter, r *http.Request) {
 // number of times, marks cited bytes.
 func (s *Server) documentBlocks(w http.ResponseWriter, r *http.Request) {
 	page, err := number(r, "page", 0, 1<<20)
-	var marks []api.ByteRange
+	var marks []sources.ByteRange
 	for _, m := range r.URL.Query()["mark"] {
 		if err == nil {
-			var b api.ByteRange
+			var b sources.ByteRange
 			b, err = byteRange(m)
 			marks = append(marks, b)
 		}
@@ -45,7 +46,7 @@ func (s *Server) documentBlocks(w http.ResponseWriter, r *http.Request) {
 		WriteError(w, r, err)
 		return
 	}
-	p, err := s.svc.DocumentPage(r.Context(), r.PathValue("doc"), page, marks)
+	p, err := s.sources.DocumentPage(r.Context(), r.PathValue("doc"), page, marks)
 	if err != nil {
 		WriteError(w, r, err)
 		return
@@ -53,7 +54,7 @@ func (s *Server) documentBlocks(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, r, p)
 }
 
-func byteRange(v string) (b api.ByteRange, err error) {
+func byteRange(v string) (b sources.ByteRange, err error) {
 	from, to, ok := strings.Cut(v, "-")
 	b.From, err = strconv.ParseInt(from, 10, 64)
 	var err2 error
@@ -72,7 +73,7 @@ func (s *Server) documentFacts(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q := r.URL.Query()
-	p, err := s.svc.DocumentFacts(r.Context(), r.PathValue("doc"), api.FactQuery{As: q.Get("as"), Concept: q.Get("concept"), Cursor: q.Get("cursor"), K: k})
+	p, err := s.sources.DocumentFacts(r.Context(), r.PathValue("doc"), sources.FactQuery{As: q.Get("as"), Concept: q.Get("concept"), Cursor: q.Get("cursor"), K: k})
 	if err != nil {
 		WriteError(w, r, err)
 		return
@@ -83,7 +84,7 @@ func (s *Server) documentFacts(w http.ResponseWriter, r *http.Request) {
 // documentFile sends a document as it was filed. It is foreign: it may draw
 // itself and nothing else, in a frame of the console or alone.
 func (s *Server) documentFile(w http.ResponseWriter, r *http.Request) {
-	b, mediaType, err := s.svc.DocumentFile(r.Context(), r.PathValue("doc"))
+	b, mediaType, err := s.sources.DocumentFile(r.Context(), r.PathValue("doc"))
 	if err != nil {
 		WriteError(w, r, err)
 		return
@@ -124,7 +125,7 @@ func (s *Server) span(w http.ResponseWriter, r *http.Request) {
 		WriteError(w, r, err)
 		return
 	}
-	q, err := s.svc.Span(r.Context(), id[:colon], b, hash)
+	q, err := s.sources.Span(r.Context(), id[:colon], b, hash)
 	if err != nil {
 		WriteError(w, r, err)
 		return
@@ -138,7 +139,7 @@ func (s *Server) deletionPreview(w http.ResponseWriter, r *http.Request) {
 		WriteError(w, r, err)
 		return
 	}
-	d, err := s.svc.PreviewDeletion(r.Context(), r.PathValue("doc"))
+	d, err := s.sources.PreviewDeletion(r.Context(), r.PathValue("doc"))
 	if err != nil {
 		WriteError(w, r, err)
 		return
@@ -152,7 +153,7 @@ func (s *Server) deleteDocument(w http.ResponseWriter, r *http.Request) {
 		WriteError(w, r, err)
 		return
 	}
-	d, err := s.svc.DeleteDocument(r.Context(), r.PathValue("doc"), r.URL.Query().Get("token"))
+	d, err := s.sources.DeleteDocument(r.Context(), r.PathValue("doc"), r.URL.Query().Get("token"))
 	if err != nil {
 		WriteError(w, r, err)
 		return

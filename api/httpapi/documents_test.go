@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/quaestor-kg/quaestor/api"
+	"github.com/quaestor-kg/quaestor/api/sources"
 	"github.com/quaestor-kg/quaestor/ingest"
 	"github.com/quaestor-kg/quaestor/ingest/source"
 	"github.com/quaestor-kg/quaestor/kg/mem"
@@ -97,7 +98,7 @@ func roundTrip[T any](t *testing.T, req *http.Request, status int) (v T) {
 	return v
 }
 
-type documentList struct{ Items []api.DocumentItem }
+type documentList struct{ Items []sources.DocumentItem }
 
 func TestDocuments(t *testing.T) {
 	srv := filings(t, false)
@@ -111,7 +112,7 @@ func TestDocuments(t *testing.T) {
 	newer, older := list.Items[0], list.Items[1]
 	base := srv.URL + "/api/documents/"
 
-	facts := fetch[api.FactPage](t, base+url.PathEscape(newer.ID)+"/facts?concept=revenues", 200)
+	facts := fetch[sources.FactPage](t, base+url.PathEscape(newer.ID)+"/facts?concept=revenues", 200)
 	if facts.Total != 2 {
 		t.Fatalf("%+v", facts)
 	}
@@ -122,16 +123,16 @@ func TestDocuments(t *testing.T) {
 	if len(restated.Versions) != 1 || !restated.Versions[0].Differs || restated.Versions[0].Doc != older.ID {
 		t.Fatalf("the year before: %+v", restated)
 	}
-	first := fetch[api.FactPage](t, base+url.PathEscape(newer.ID)+"/facts?concept=revenues&as=first", 200).Items[1]
+	first := fetch[sources.FactPage](t, base+url.PathEscape(newer.ID)+"/facts?concept=revenues&as=first", 200).Items[1]
 	if first.Value != restated.Versions[0].Value || first.Span.Doc != older.ID {
 		t.Errorf("as first reported: %+v", first)
 	}
-	paged := fetch[api.FactPage](t, base+url.PathEscape(newer.ID)+"/facts?k=1", 200)
+	paged := fetch[sources.FactPage](t, base+url.PathEscape(newer.ID)+"/facts?k=1", 200)
 	if len(paged.Items) != 1 || paged.Next == "" {
 		t.Errorf("a page of one: %+v", paged)
 	}
 
-	page := fetch[api.DocumentBlocks](t, fmt.Sprintf("%s%s/blocks?mark=%d-%d", base, url.PathEscape(newer.ID), now.Span.Start, now.Span.End), 200)
+	page := fetch[sources.DocumentBlocks](t, fmt.Sprintf("%s%s/blocks?mark=%d-%d", base, url.PathEscape(newer.ID), now.Span.Start, now.Span.End), 200)
 	var texts []string
 	marked := ""
 	for _, b := range page.Blocks {
@@ -158,11 +159,11 @@ func TestDocuments(t *testing.T) {
 
 	id := url.PathEscape(fmt.Sprintf("%s:%d-%d", newer.ID, now.Span.Start, now.Span.End))
 	for hash, state := range map[string]string{now.Span.SHA256: "unchanged", "0000": "changed", "": "unchecked"} {
-		if q := fetch[api.SpanQuote](t, srv.URL+"/api/spans/"+id+"?h="+hash, 200); q.State != state || q.Text != "1,200" || q.Title == "" {
+		if q := fetch[sources.SpanQuote](t, srv.URL+"/api/spans/"+id+"?h="+hash, 200); q.State != state || q.Text != "1,200" || q.Title == "" {
 			t.Errorf("hash %q: %+v", hash, q)
 		}
 	}
-	if q := fetch[api.SpanQuote](t, srv.URL+"/api/spans/nothing:1-2:ab", 200); q.State != "missing" {
+	if q := fetch[sources.SpanQuote](t, srv.URL+"/api/spans/nothing:1-2:ab", 200); q.State != "missing" {
 		t.Errorf("a span of no document: %+v", q)
 	}
 	fetch[api.Problem](t, srv.URL+"/api/spans/"+url.PathEscape(newer.ID+":1-99999999"), 400)
@@ -199,7 +200,7 @@ func TestDeleteDocument(t *testing.T) {
 			}
 			return req
 		}
-		preview := roundTrip[api.Deletion](t, request("POST", address+"/deletion"), 200)
+		preview := roundTrip[sources.Deletion](t, request("POST", address+"/deletion"), 200)
 		if preview.Statements == 0 || preview.Token == "" {
 			t.Fatalf("%+v", preview)
 		}
@@ -208,7 +209,7 @@ func TestDeleteDocument(t *testing.T) {
 			continue
 		}
 		roundTrip[api.Problem](t, request("DELETE", address+"?token=s0"), 409)
-		done := roundTrip[api.Deletion](t, request("DELETE", address+"?token="+preview.Token), 200)
+		done := roundTrip[sources.Deletion](t, request("DELETE", address+"?token="+preview.Token), 200)
 		if done.Statements != preview.Statements || done.Only != preview.Only {
 			t.Errorf("preview %+v, receipt %+v", preview, done)
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/quaestor-kg/quaestor/api"
+	"github.com/quaestor-kg/quaestor/api/sources"
 )
 
 // Options configures a Server.
@@ -36,6 +37,7 @@ type Options struct {
 type Server struct {
 	opt     Options
 	svc     *api.Service
+	sources *sources.Sources
 	handler http.Handler
 	ready   atomic.Bool
 	metrics *metrics
@@ -49,7 +51,7 @@ func New(o Options) *Server {
 	if o.DrainTimeout == 0 {
 		o.DrainTimeout = 25 * time.Second
 	}
-	s := &Server{opt: o, svc: o.Service}
+	s := &Server{opt: o, svc: o.Service, sources: sources.New(o.Service.Options().Store, o.Service.Options().Writable)}
 	s.ready.Store(true)
 	s.metrics = newMetrics(s.svc)
 	mux := http.NewServeMux()

@@ -1,8 +1,9 @@
-package api
+package sources
 
 import (
 	"context"
 	"fmt"
+	"github.com/quaestor-kg/quaestor/api"
 
 	"github.com/quaestor-kg/quaestor/ingest"
 	"github.com/quaestor-kg/quaestor/kg"
@@ -16,39 +17,39 @@ type Deletion struct {
 }
 
 // PreviewDeletion counts what goes with a document and changes nothing.
-func (s *Service) PreviewDeletion(ctx context.Context, id string) (*Deletion, error) {
+func (s *Sources) PreviewDeletion(ctx context.Context, id string) (*Deletion, error) {
 	version, err := s.version()
 	if err != nil {
 		return nil, err
 	}
-	f, err := ingest.Forget(ctx, s.opt.Store, documentIRI(id), true)
+	f, err := ingest.Forget(ctx, s.store, documentIRI(id), true)
 	if err != nil {
 		return nil, unknownDocument(id, err)
 	}
-	return &Deletion{Forgotten: f, Token: SnapshotID(version)}, nil
+	return &Deletion{Forgotten: f, Token: api.SnapshotID(version)}, nil
 }
 
 // DeleteDocument deletes exactly what a document brought. It refuses if the
 // graph has changed since the preview.
-func (s *Service) DeleteDocument(ctx context.Context, id, token string) (*Deletion, error) {
-	if !s.opt.Writable {
-		return nil, NewProblem("feature-off", "the service was started without --writable")
+func (s *Sources) DeleteDocument(ctx context.Context, id, token string) (*Deletion, error) {
+	if !s.writable {
+		return nil, api.NewProblem("feature-off", "the service was started without --writable")
 	}
 	version, err := s.version()
 	if err != nil {
 		return nil, err
 	}
-	if token != SnapshotID(version) {
-		return nil, NewProblem("conflict", fmt.Sprintf("the graph has changed since the preview (%s, now %s): look at a new preview", token, SnapshotID(version)))
+	if token != api.SnapshotID(version) {
+		return nil, api.NewProblem("conflict", fmt.Sprintf("the graph has changed since the preview (%s, now %s): look at a new preview", token, api.SnapshotID(version)))
 	}
-	f, err := ingest.Forget(ctx, s.opt.Store, documentIRI(id), false)
+	f, err := ingest.Forget(ctx, s.store, documentIRI(id), false)
 	if err != nil {
 		return nil, unknownDocument(id, err)
 	}
 	return &Deletion{Forgotten: f}, nil
 }
 
-func (s *Service) version() (v uint64, err error) {
+func (s *Sources) version() (v uint64, err error) {
 	err = s.withSnapshot(func(snap kg.Snapshot) error {
 		v = snap.Version()
 		return nil

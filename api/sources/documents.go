@@ -1,10 +1,13 @@
-package api
+// Package sources is the use cases about documents: listing them, reading their
+// pages and facts, checking cited spans, deleting what a document brought.
+package sources
 
 import (
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"github.com/quaestor-kg/quaestor/api"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +16,24 @@ import (
 	"github.com/quaestor-kg/quaestor/kg/doc"
 	"github.com/quaestor-kg/quaestor/kg/fact"
 )
+
+// Sources offers the use cases over a store.
+type Sources struct {
+	store    kg.Store
+	writable bool
+}
+
+// New returns the use cases; documents can be deleted if writable.
+func New(store kg.Store, writable bool) *Sources { return &Sources{store, writable} }
+
+func (s *Sources) withSnapshot(use func(kg.Snapshot) error) error {
+	snap, err := s.store.Snapshot()
+	if err != nil {
+		return err
+	}
+	defer snap.Close()
+	return use(snap)
+}
 
 // DocumentItem is a source document in a list.
 type DocumentItem struct {
@@ -45,7 +66,7 @@ type DocumentFilter struct {
 }
 
 // Documents lists source documents, newest period first.
-func (s *Service) Documents(ctx context.Context, f DocumentFilter) ([]DocumentItem, error) {
+func (s *Sources) Documents(ctx context.Context, f DocumentFilter) ([]DocumentItem, error) {
 	items := []DocumentItem{}
 	err := s.withSnapshot(func(snap kg.Snapshot) error {
 		all, names, err := documents(ctx, snap)
@@ -121,7 +142,7 @@ func documentIRI(id string) string {
 func opened(ctx context.Context, snap kg.Snapshot, id string) (*doc.Content, error) {
 	c, err := doc.Open(ctx, snap, documentIRI(id))
 	if errors.Is(err, kg.ErrNoBlob) {
-		return nil, NewProblem("not-found", fmt.Sprintf("the bytes of document %s are not in the store", id))
+		return nil, api.NewProblem("not-found", fmt.Sprintf("the bytes of document %s are not in the store", id))
 	}
 	return c, unknownDocument(id, err)
 }
@@ -129,7 +150,7 @@ func opened(ctx context.Context, snap kg.Snapshot, id string) (*doc.Content, err
 // unknownDocument makes the error for a document that is not there a problem.
 func unknownDocument(id string, err error) error {
 	if errors.Is(err, doc.ErrUnknown) {
-		return NewProblem("not-found", fmt.Sprintf("no document %s; it may have been forgotten", id))
+		return api.NewProblem("not-found", fmt.Sprintf("no document %s; it may have been forgotten", id))
 	}
 	return err
 }
@@ -177,7 +198,7 @@ type DocumentBlocks struct {
 type ByteRange struct{ From, To int64 }
 
 // DocumentPage returns a page, from 1; 0 is the page of the first mark, or 1.
-func (s *Service) DocumentPage(ctx context.Context, id string, page int, marks []ByteRange) (p *DocumentBlocks, err error) {
+func (s *Sources) DocumentPage(ctx context.Context, id string, page int, marks []ByteRange) (p *DocumentBlocks, err error) {
 	err = s.withSnapshot(func(snap kg.Snapshot) error {
 		c, err := opened(ctx, snap, id)
 		if err != nil {
@@ -190,7 +211,7 @@ func (s *Service) DocumentPage(ctx context.Context, id string, page int, marks [
 		}
 		page = max(page, 1)
 		if page > max(1, len(t.Pages)) {
-			return NewProblem("not-found", fmt.Sprintf("document %s has %d pages, no page %d", id, len(t.Pages), page))
+			return api.NewProblem("not-found", fmt.Sprintf("document %s has %d pages, no page %d", id, len(t.Pages), page))
 		}
 		_, names, err := documents(ctx, snap)
 		if err != nil {
@@ -321,12 +342,12 @@ type SpanQuote struct {
 // Span returns a range of a document's bytes with the text around it. hash is
 // what the citation says they hash to, whole or its beginning; empty checks
 // nothing ("unchecked").
-func (s *Service) Span(ctx context.Context, id string, r ByteRange, hash string) (q SpanQuote, err error) {
+func (s *Sources) Span(ctx context.Context, id string, r ByteRange, hash string) (q SpanQuote, err error) {
 	err = s.withSnapshot(func(snap kg.Snapshot) error {
 		q = SpanQuote{ID: fmt.Sprintf("%s:%d-%d", id, r.From, r.To), Doc: strings.TrimPrefix(documentIRI(id), doc.Base), Start: r.From, End: r.To}
 		c, err := opened(ctx, snap, id)
-		var p *Problem
-		if errors.As(err, &p) && strings.HasSuffix(p.Type, "not-found") {
+		var p *api.Problem
+		if errors.As(err, &p) && strings.HasSuffix(p.Type, "/not-found") {
 			q.State = "missing"
 			return nil
 		}
@@ -334,7 +355,7 @@ func (s *Service) Span(ctx context.Context, id string, r ByteRange, hash string)
 			return err
 		}
 		if r.From < 0 || r.To < r.From || r.To > int64(len(c.File)) {
-			return NewProblem("bad-parameter", fmt.Sprintf("document %s has %d bytes, no span %d-%d", id, len(c.File), r.From, r.To))
+			return api.NewProblem("bad-parameter", fmt.Sprintf("document %s has %d bytes, no span %d-%d", id, len(c.File), r.From, r.To))
 		}
 		_, names, err := documents(ctx, snap)
 		if err != nil {
@@ -362,7 +383,7 @@ func (s *Service) Span(ctx context.Context, id string, r ByteRange, hash string)
 }
 
 // DocumentFile returns the bytes of a document as they were filed.
-func (s *Service) DocumentFile(ctx context.Context, id string) (file []byte, mediaType string, err error) {
+func (s *Sources) DocumentFile(ctx context.Context, id string) (file []byte, mediaType string, err error) {
 	err = s.withSnapshot(func(snap kg.Snapshot) error {
 		c, err := opened(ctx, snap, id)
 		if err != nil {

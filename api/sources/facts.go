@@ -1,8 +1,9 @@
-package api
+package sources
 
 import (
 	"cmp"
 	"context"
+	"github.com/quaestor-kg/quaestor/api"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,14 +84,14 @@ type FactPage struct {
 }
 
 // DocumentFacts returns facts of a document in the order in which they stand.
-func (s *Service) DocumentFacts(ctx context.Context, id string, q FactQuery) (page *FactPage, err error) {
+func (s *Sources) DocumentFacts(ctx context.Context, id string, q FactQuery) (page *FactPage, err error) {
 	if q.As != "" && q.As != "all" && q.As != "first" && q.As != "latest" {
-		return nil, NewProblem("bad-parameter", "as: want all, first or latest")
+		return nil, api.NewProblem("bad-parameter", "as: want all, first or latest")
 	}
 	from := 0
 	if q.Cursor != "" {
 		if from, err = strconv.Atoi(q.Cursor); err != nil || from < 0 {
-			return nil, NewProblem("bad-parameter", "cursor: pass what next said")
+			return nil, api.NewProblem("bad-parameter", "cursor: pass what next said")
 		}
 	}
 	err = s.withSnapshot(func(snap kg.Snapshot) error {
@@ -168,7 +169,7 @@ func chosen(as string, d doc.Document, versions []FactVersion) *FactVersion {
 
 // versions finds, for facts of a document, what the company's other filings
 // state under the same key.
-func (s *Service) versions(ctx context.Context, r *fact.Reader, d doc.Document, all []doc.Document, names map[string]string, facts []fact.Fact) (map[string][]FactVersion, error) {
+func (s *Sources) versions(ctx context.Context, r *fact.Reader, d doc.Document, all []doc.Document, names map[string]string, facts []fact.Fact) (map[string][]FactVersion, error) {
 	wanted := map[string]*fact.Fact{}
 	for i := range facts {
 		if facts[i].Numeric {
