@@ -16,9 +16,10 @@ var shapes = []struct {
 }{
 	{"1-hop", 9, func(a *asker) bool { return a.chain(1, false) }},
 	{"inverse", 7, func(a *asker) bool { return a.chain(1, true) }},
+	{"possessive", 6, (*asker).possessive},
 	{"attribute", 6, (*asker).attribute},
 	{"2-hop", 20, func(a *asker) bool { return a.chain(2, a.r.IntN(2) == 0) }},
-	{"3-hop", 15, func(a *asker) bool { return a.chain(3, a.r.IntN(2) == 0) }},
+	{"3-hop", 19, func(a *asker) bool { return a.chain(3, a.r.IntN(2) == 0) }},
 	{"share", 4, func(a *asker) bool { return a.share(false) }},
 	{"share-3", 7, func(a *asker) bool { return a.share(true) }},
 	{"intersection", 11, (*asker).intersection},
@@ -71,7 +72,7 @@ func (w *world) ask(r *rand.Rand, shape int) (*task, bool) {
 	}
 	a.t.question = a.noise(a.t.question)
 	// Now and then one entity keeps its name, as when the linker is not sure.
-	if len(a.t.names) > 0 && r.IntN(25) == 0 {
+	if len(a.t.names) > 0 && r.IntN(10) == 0 {
 		i := r.IntN(len(a.t.names))
 		a.t.question = strings.ReplaceAll(a.t.question, slot(i), a.t.names[i])
 	}
@@ -247,6 +248,41 @@ func (a *asker) chain(steps int, lastInverse bool) bool {
 			return false
 		}
 	}
+	return true
+}
+
+// possessive asks for the subjects of two edges in a row as people write it:
+// "films whose director 's birthplace is @".
+func (a *asker) possessive() bool {
+	if !a.start() {
+		return false
+	}
+	x := a.text
+	var names []string
+	for range 2 {
+		rd, ok := a.pick(true, false)
+		if !ok || !a.step(rd, false) {
+			return false
+		}
+		names = append(names, plainName(a.w.g.Relations()[rd/2].Name))
+	}
+	inner, outer, many := names[0], names[1], a.many
+	if outer == inner && a.r.IntN(3) > 0 {
+		return false
+	}
+	cond := a.one(
+		"whose "+outer+" 's "+inner+" is "+x, "whose "+outer+" has "+x+" as "+inner, "with a "+outer+" whose "+inner+" is "+x, "whose "+outer+" has the "+inner+" "+x,
+		"that have a "+outer+" with "+inner+" "+x, "whose "+inner+" of the "+outer+" is "+x, "with "+outer+" 's "+inner+" "+x)
+	if i, known := a.w.edgeOf[inner]; known && a.r.IntN(3) == 0 {
+		if v := a.verbal(i); v != "" {
+			cond = "whose " + outer + a.one(" is ", " was ", " are ") + put(v, x, "", "")
+		}
+	}
+	if a.r.IntN(5) == 0 {
+		a.counted(many, cond)
+		return true
+	}
+	a.t.question = a.which(many, cond)
 	return true
 }
 
