@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/quaestor-kg/quaestor/ingest/edgar"
+	"github.com/quaestor-kg/quaestor/ingest/reflectkg"
+	"github.com/quaestor-kg/quaestor/ingest/resolve"
 	"github.com/quaestor-kg/quaestor/ingest/source"
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/kg/doc"
@@ -117,6 +119,11 @@ func Run(ctx context.Context, st kg.Store, units iter.Seq2[source.Unit, error], 
 	if failed == nil {
 		failed = w.flush(ctx)
 	}
+	if failed == nil && rep.Documents > 0 {
+		if _, err := resolve.Run(ctx, st); err != nil {
+			failed = err
+		}
+	}
 	rep.Seconds = time.Since(now).Seconds()
 	if o.Now != nil && rep.Seconds < 0 {
 		rep.Seconds = 0
@@ -149,11 +156,11 @@ func newRun(now time.Time) string {
 
 // result is what became of one unit.
 type result struct {
-	b     *bundle
-	bytes int64
-	path  string
-	err   error
-	wide  error // not of this unit alone
+	bundles []*bundle
+	bytes   int64
+	path    string
+	err     error
+	wide    error // not of this unit alone
 }
 
 // read reads units on several cores and sends their results in order.
@@ -200,31 +207,41 @@ func readUnit(ctx context.Context, u source.Unit, o *Options, run string, now ti
 	defer func() {
 		if p := recover(); p != nil {
 			r.err = fmt.Errorf("it could not be read (%v); please report it with the file", p)
-			r.b = nil
+			r.bundles = nil
 		}
 	}()
-	f, err := edgar.Read(ctx, u.Files)
-	if err != nil {
-		r.wide = err
-		return r
-	}
-	f.Header = u.Header
-	if err := worthless(f); err != nil {
-		r.err = err
-		return r
-	}
-	r.b = build(u.Path, f, o, run, now)
-	for i, t := range r.b.trees {
-		var enc []byte
-		if t != nil {
-			enc = t.Encode()
-			if int64(len(t.Text)) > 1<<30 {
-				r.err = fmt.Errorf("document %d has more text than a tree can hold", i)
-				r.b = nil
-				return r
-			}
+	if len(u.Files) == 1 && reflectkg.Is(u.Files[0].Body) {
+		if r.bundles = records(u, run, now); len(r.bundles) == 0 {
+			r.err = errors.New("none of its lines is a record")
 		}
-		r.b.encoded = append(r.b.encoded, enc)
+	} else {
+		files, remarks, err := formats(u.Files)
+		if err != nil {
+			r.err = err
+			return r
+		}
+		f, err := edgar.Read(ctx, files)
+		if err != nil {
+			r.wide = err
+			return r
+		}
+		f.Header = u.Header
+		if err := worthless(f); err != nil {
+			r.err = err
+			return r
+		}
+		b := build(u.Path, f, o, run, now)
+		b.problems = append(b.problems, remarks...)
+		r.bundles = []*bundle{b}
+	}
+	for _, b := range r.bundles {
+		for _, t := range b.trees {
+			var enc []byte
+			if t != nil {
+				enc = t.Encode()
+			}
+			b.encoded = append(b.encoded, enc)
+		}
 	}
 	return r
 }
@@ -311,7 +328,20 @@ func (w *writer) take(ctx context.Context, r result) error {
 		w.rep.problem(r.path, "%v", r.err)
 		return nil
 	}
-	b := r.b
+	for _, b := range r.bundles {
+		if err := w.bundle(ctx, r.path, b); err != nil {
+			return err
+		}
+	}
+	w.bytes += r.bytes
+	if w.bytes >= w.o.BatchBytes || len(w.batch) >= w.o.BatchUnits {
+		return w.flush(ctx)
+	}
+	return nil
+}
+
+// bundle puts what one unit brings into the batch, unless it is there.
+func (w *writer) bundle(ctx context.Context, path string, b *bundle) error {
 	var sums []string
 	main := ""
 	for i := range b.docs {
@@ -327,11 +357,11 @@ func (w *writer) take(ctx context.Context, r result) error {
 		return nil
 	case same && at != b.graph && !w.o.Replace:
 		w.rep.Present++
-		w.rep.problem(r.path, "its bytes are there already as %s", at)
+		w.rep.problem(path, "its bytes are there already as %s", at)
 		return nil
 	case there && !w.o.Replace:
 		w.rep.Failed++
-		w.rep.problem(r.path, "%s is there already with other bytes (%s, now %s): forget it first, or replace it with --replace", b.graph, short(old), short(sums))
+		w.rep.problem(path, "%s is there already with other bytes (%s, now %s): forget it first, or replace it with --replace", b.graph, short(old), short(sums))
 		return nil
 	case there:
 		if err := w.flush(ctx); err != nil {
@@ -345,10 +375,6 @@ func (w *writer) take(ctx context.Context, r result) error {
 	w.graphs[b.graph], w.hashes[main] = sums, b.graph
 	w.rep.Problems = append(w.rep.Problems, b.problems...)
 	w.batch = append(w.batch, b)
-	w.bytes += r.bytes
-	if w.bytes >= w.o.BatchBytes || len(w.batch) >= w.o.BatchUnits {
-		return w.flush(ctx)
-	}
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/quaestor-kg/quaestor/ingest/resolve"
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/kg/doc"
 	"github.com/quaestor-kg/quaestor/kg/fact"
@@ -134,6 +135,9 @@ func Forget(ctx context.Context, st kg.Store, name string, dry bool) (Forgotten,
 		})
 	})
 	if err != nil {
+		return r, err
+	}
+	if _, err := resolve.Run(ctx, st); err != nil {
 		return r, err
 	}
 	if b, ok := st.(kg.BlobStore); ok {

@@ -14,12 +14,18 @@ func Plain(body []byte) *doc.Tree {
 	var b Builder
 	b.Page()
 	at := 0
-	open := false
+	open, count := false, 0
 	flush := func() {
 		if open {
-			b.Close()
+			it := b.Close()
+			// A line of its own may be the heading of a part or an item; others cannot
+			// be told from text.
+			if l := Level(string(b.text[it.From:it.To]), true); count == 1 && l <= levelItem {
+				it.Level = l
+			}
 			open = false
 		}
+		count = 0
 	}
 	for at < len(body) {
 		end := bytes.IndexByte(body[at:], '\n')
@@ -62,6 +68,7 @@ func Plain(body []byte) *doc.Tree {
 			} else if b.Last() != ' ' {
 				b.Glue(' ')
 			}
+			count++
 			b.line(trimmed, int64(at+bytes.Index(line, trimmed)), drawn)
 			if drawn {
 				flush()

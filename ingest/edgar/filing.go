@@ -20,6 +20,10 @@ type File struct {
 	Name string // base name
 	Type string // EX-21.1 and the like, if the submission says so
 	Body []byte
+	// Tree is the text. Given beforehand for a file in a format of its own, it is
+	// not read again.
+	Tree  *doc.Tree
+	Media string // media type of such a file
 }
 
 // QName is a name in a name space. Prefix is the usual one of a standard
@@ -121,10 +125,8 @@ func (p Problem) String() string {
 // Page is a readable document of a filing.
 type Page struct {
 	File
-	Tree   *doc.Tree
 	Inline bool // it has tags
 	Text   bool // it is plain text
-	Media  string
 }
 
 // Filing is a set of documents that were filed as one.

@@ -25,6 +25,10 @@ func Read(ctx context.Context, files []File) (*Filing, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
+		if file.Tree != nil {
+			f.Files = append(f.Files, Page{File: file, Text: true})
+			continue
+		}
 		switch kindOf(file) {
 		case kindSkip:
 		case kindLinkbase:
@@ -33,15 +37,16 @@ func Read(ctx context.Context, files []File) (*Filing, error) {
 			f.Files = append(f.Files, Page{File: file, Inline: true})
 			f.readInstance(len(f.Files)-1, file, res)
 		case kindText:
-			f.Files = append(f.Files, Page{File: file, Tree: chunk.Plain(file.Body), Text: true})
+			file.Tree = chunk.Plain(file.Body)
+			f.Files = append(f.Files, Page{File: file, Text: true})
 		case kindPage:
 			p := &inlinePage{file: len(f.Files), name: file.Name, names: names{}, res: res, f: f, parts: parts, notes: notes}
 			from := len(f.Facts)
-			tree := p.read(file.Body)
+			file.Tree = p.read(file.Body)
 			if tail := bytes.ToLower(file.Body[max(0, len(file.Body)-2048):]); bytes.Contains(bytes.ToLower(file.Body[:min(len(file.Body), 4096)]), []byte("<html")) && !bytes.Contains(tail, []byte("</html")) {
 				f.problem(file.Name, int64(len(file.Body)), "it ends without </html>: it may have been cut off; compare it with its source")
 			}
-			f.Files = append(f.Files, Page{File: file, Tree: tree, Inline: p.tags > 0})
+			f.Files = append(f.Files, Page{File: file, Inline: p.tags > 0})
 			for i := from; i < len(f.Facts); i++ {
 				p.value(&f.Facts[i], i)
 			}
