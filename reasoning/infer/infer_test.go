@@ -434,3 +434,62 @@ func TestModelsThatDoNotFit(t *testing.T) {
 		t.Errorf("empty graph: %v", err)
 	}
 }
+
+func TestLikely(t *testing.T) {
+	m, st := open(t)
+	s := snapshot(t, st)
+	_, country := city("p8")
+	l, err := m.Entity(t.Context(), s, iri("p8"), Options{Min: 0.01, Limit: 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !l.Calibrated || l.New || len(l.Predictions) == 0 {
+		t.Fatalf("%+v", l)
+	}
+	found := false
+	for i, p := range l.Predictions {
+		if p.Stated || has(t, s, p.S, p.P, p.O) {
+			t.Errorf("%v is stated", p.Link)
+		}
+		if i > 0 && p.Probability > l.Predictions[i-1].Probability {
+			t.Errorf("%v is out of order", p.Link)
+		}
+		for _, r := range p.Reasons {
+			for _, link := range r.Links {
+				if !link.Stated || !has(t, s, link.S, link.P, link.O) {
+					t.Errorf("reason %v of %v is not stated", link, p.Link)
+				}
+			}
+			if r.Kind == "alike" && (r.Links[0].P != p.P || r.Like <= 0) {
+				t.Errorf("reason %+v of %v", r, p.Link)
+			}
+			if r.Kind == "path" && len(r.Links) != 2 {
+				t.Errorf("path %+v", r)
+			}
+		}
+		if p.S == iri("p8") && p.P == iri("nationality") && p.O == iri(country) {
+			found = true
+			if len(p.Reasons) < 2 {
+				t.Errorf("reasons %+v", p.Reasons)
+			}
+		}
+	}
+	if !found {
+		t.Errorf("the missing nationality is not likely: %+v", l.Predictions)
+	}
+	if _, err := m.Entity(t.Context(), s, iri("nobody"), Options{}); err == nil {
+		t.Error("an unknown entity has likely links")
+	}
+	hits, err := m.Similar(t.Context(), s, iri("p8"), 5, func(id kg.ID) bool {
+		x, err := s.Term(id)
+		return err == nil && strings.HasPrefix(x.Value, ns+"p")
+	})
+	if err != nil || len(hits) != 5 {
+		t.Fatalf("%v %v", hits, err)
+	}
+	for i, h := range hits {
+		if x, _ := s.Term(h.ID); x == iri("p8") || !strings.HasPrefix(x.Value, ns+"p") || i > 0 && h.Score > hits[i-1].Score {
+			t.Errorf("hit %v %v", x, h.Score)
+		}
+	}
+}
