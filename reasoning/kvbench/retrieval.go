@@ -13,8 +13,8 @@ import (
 // Retrieval is how well facts are found again in long prompts.
 type Retrieval struct {
 	Method string `json:"method"`
-	// Lists of labels with IRIs; one label is asked for, and the answer is the
-	// IRI of the list that the model finds likeliest: a ranking. Aware says
+	// Lists of labels with identifiers; one label is asked for, and the answer
+	// is the identifier of the list that the model finds likeliest: a ranking. Aware says
 	// that the cache was compressed after it had seen the question.
 	IRIs      int     `json:"iris"`
 	Aware     bool    `json:"aware"`
@@ -28,12 +28,17 @@ type Retrieval struct {
 	PassLogP   float64 `json:"pass_logp"`
 }
 
-var (
-	firstWords  = []string{"North", "Quiet", "Amber", "Silver", "Old", "Green", "Winter", "Upper", "Long", "Stone", "Bright", "Hollow", "Red", "Far", "Low", "Broad"}
-	secondWords = []string{"Harbour", "Mill", "Bridge", "Garden", "Station", "Market", "Tower", "Meadow", "Chapel", "River", "Quarry", "Lantern", "Orchard", "Field", "Gate", "Ridge"}
-)
+// words are labels, all different: a small model mixes up names that share one.
+var words = strings.Fields(`
+harbour mill bridge garden station market tower meadow chapel river quarry lantern orchard field gate ridge
+apple doctor violin tiger copper window engine castle desert island planet silver winter forest candle ladder
+button pocket pencil rabbit kettle mirror blanket basket hammer needle ribbon saddle pepper ginger lemon cherry
+walnut butter honey sugar coffee bottle carpet cotton velvet marble timber gravel anchor sailor pirate captain
+soldier farmer baker tailor painter singer dancer writer lawyer banker miner hunter fisher king queen prince
+bishop knight wizard dragon eagle falcon pigeon spider beetle turtle monkey camel donkey wolf bear fox
+`)
 
-// list is a prompt of n labels with IRIs.
+// list is a prompt of n labels with identifiers.
 type list struct {
 	text   string
 	labels []string
@@ -43,12 +48,10 @@ type list struct {
 func makeList(r *rand.Rand, n int) list {
 	var l list
 	var b strings.Builder
-	b.WriteString("Labels and identifiers:\n")
-	for _, i := range r.Perm(len(firstWords) * len(secondWords))[:n] {
-		label := firstWords[i/len(secondWords)] + " " + secondWords[i%len(secondWords)]
+	for _, i := range r.Perm(len(words))[:n] {
 		iri := fmt.Sprintf("Q%d", 1000+r.IntN(9000))
-		l.labels, l.iris = append(l.labels, label), append(l.iris, iri)
-		fmt.Fprintf(&b, "%s = %s\n", label, iri)
+		l.labels, l.iris = append(l.labels, words[i]), append(l.iris, iri)
+		fmt.Fprintf(&b, "The identifier of %s is %s.\n", words[i], iri)
 	}
 	l.text = b.String()
 	return l
@@ -58,6 +61,7 @@ func makeList(r *rand.Rand, n int) list {
 // each, compressed before (aware false) or after the question is known.
 func Retrieve(ctx context.Context, c Candidate, iris, lists, questions int, aware bool) (Retrieval, error) {
 	m := c.Model
+	iris = min(iris, len(words))
 	out := Retrieval{Method: c.Name, IRIs: iris, Aware: aware}
 	for i := range lists {
 		r := rand.New(rand.NewPCG(uint64(iris), uint64(i)))
@@ -73,7 +77,7 @@ func Retrieve(ctx context.Context, c Candidate, iris, lists, questions int, awar
 		for range questions {
 			wanted := r.IntN(iris)
 			b := base.Fork()
-			err := m.Prefill(ctx, b, m.Tokenizer.Encode("\nAsked for:\n"+l.labels[wanted]+" ="))
+			err := m.Prefill(ctx, b, m.Tokenizer.Encode("The identifier of "+l.labels[wanted]+" is"))
 			if err == nil && aware {
 				b.EndPrompt()
 			}
@@ -110,7 +114,7 @@ func Retrieve(ctx context.Context, c Candidate, iris, lists, questions int, awar
 func rank(ctx context.Context, m *decode.Model, b *decode.Branch, answers []string) ([]float64, error) {
 	texts := make([][]int32, len(answers))
 	for i, a := range answers {
-		texts[i] = m.Tokenizer.Encode(" " + a + "\n")
+		texts[i] = m.Tokenizer.Encode(" " + a + ".")
 	}
 	nodes, ends := decode.Trie(texts)
 	t, err := m.TreeAfter(ctx, b, nodes, false)

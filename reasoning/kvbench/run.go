@@ -101,7 +101,7 @@ func (r Run) Do(ctx context.Context, m *decode.Model) (*Report, error) {
 	if r.Retrieval {
 		for _, c := range all {
 			for _, aware := range []bool{false, true} {
-				x, err := Retrieve(ctx, c, 100, 3, 20, aware)
+				x, err := Retrieve(ctx, c, 60, 4, 15, aware)
 				if err == nil && !aware {
 					err = PassKey(ctx, c, min(r.Context, m.Config.Context)-16, 2, &x)
 				}
