@@ -63,6 +63,11 @@ type trainer struct {
 // Run trains a table on a graph. When ctx ends, the last checkpoint is written
 // and ctx's error returned.
 func Run(ctx context.Context, g *dataset.Graph, cfg Config) (*Result, error) {
+	return run(ctx, g, cfg, nil)
+}
+
+// run is Run with an optimizer that a test may wrap.
+func run(ctx context.Context, g *dataset.Graph, cfg Config, wrap func(optimizer) optimizer) (*Result, error) {
 	cfg.EnsureDefaults()
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -76,6 +81,9 @@ func Run(ctx context.Context, g *dataset.Graph, cfg Config) (*Result, error) {
 	tr.valid = g.Directed(g.Valid)
 	if err := tr.begin(); err != nil {
 		return nil, err
+	}
+	if wrap != nil {
+		tr.s.opt = wrap(tr.s.opt)
 	}
 	stopped, err := tr.run(ctx)
 	if err != nil {
@@ -200,22 +208,12 @@ func (tr *trainer) epoch(ctx context.Context) error {
 	rng := rand.New(rand.NewPCG(tr.cfg.Seed, uint64(tr.st.Epoch)+1))
 	order := rng.Perm(len(tr.items))
 	tr.s.opt.setRate(tr.st.Rate)
-	var batch []query
 	last := time.Now()
 	for tr.st.Item < len(order) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		batch = batch[:0]
-		n := 0
-		for i := tr.st.Item; i < len(order); i++ {
-			q := tr.items[order[i]]
-			if n+len(q.tails) > tr.cfg.Batch {
-				break
-			}
-			n += len(q.tails)
-			batch = append(batch, q)
-		}
+		batch, n := tr.take(order[tr.st.Item:])
 		loss, err := tr.s.step(batch)
 		if err != nil {
 			return err
@@ -234,6 +232,20 @@ func (tr *trainer) epoch(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// take returns the queries of the next batch and the number of their
+// statements.
+func (tr *trainer) take(order []int) (batch []query, n int) {
+	for _, i := range order {
+		q := tr.items[i]
+		if n+len(q.tails) > tr.cfg.Batch {
+			break
+		}
+		n += len(q.tails)
+		batch = append(batch, q)
+	}
+	return batch, n
 }
 
 // validate measures the table after an epoch and keeps it if it is the best so
