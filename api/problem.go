@@ -74,6 +74,7 @@ var problemKinds = []ProblemKind{
 	{"row-limit", "The query gives more rows than allowed", "add LIMIT, or raise the limit", http.StatusUnprocessableEntity},
 	{"complexity", "The request is too complex", "ask for less at once", http.StatusUnprocessableEntity},
 	{"graphql-validation", "The GraphQL request is not valid for this schema", "see the errors", http.StatusUnprocessableEntity},
+	{"not-inferable", "The query has no inferred answers", "ask for one thing by a tree of links from named things; see the detail", http.StatusUnprocessableEntity},
 	{"unsupported-function", "The query uses something this engine does not offer", "see the detail", http.StatusUnprocessableEntity},
 	{"time-limit", "The query took longer than allowed", "make it more selective, add LIMIT, or raise the timeout", http.StatusGatewayTimeout},
 	{"queue-full", "Too many requests are waiting", "try again shortly", http.StatusServiceUnavailable},

@@ -15,6 +15,7 @@ import (
 	"github.com/quaestor-kg/quaestor/kg/shape"
 	"github.com/quaestor-kg/quaestor/kg/text"
 	"github.com/quaestor-kg/quaestor/reasoning"
+	"github.com/quaestor-kg/quaestor/reasoning/infer"
 	"github.com/quaestor-kg/quaestor/sparql"
 )
 
@@ -26,6 +27,9 @@ type Options struct {
 	Engine *sparql.Engine
 	// Answerer answers questions; nil answers none (feature-off).
 	Answerer reasoning.Answerer
+	// Inference finds what the graph does not state; nil finds nothing
+	// (feature-off).
+	Inference *infer.Model
 	// Writable allows updates.
 	Writable bool
 	// Limits bounds a query; MaxTimeout bounds what a request may ask for.
@@ -37,6 +41,9 @@ type Options struct {
 	Slots     int
 	Queue     int
 	QueueWait time.Duration
+	// FeedbackFile keeps what people say about answers, JSON lines; empty: only
+	// memory does.
+	FeedbackFile string
 	// Examples are questions to try, shown by the console.
 	Examples []Example
 	Logger   *slog.Logger
@@ -92,6 +99,10 @@ type Service struct {
 	draining atomic.Bool
 	queries  registry
 	runs     runs
+	feedback struct {
+		mu  sync.Mutex
+		all []Feedback
+	}
 	view     atomic.Pointer[View]
 	building sync.Mutex
 }
@@ -102,10 +113,11 @@ func New(o Options) (*Service, error) {
 		return nil, errors.New("api: a service needs a store")
 	}
 	o.EnsureDefaults()
-	return &Service{
+	s := &Service{
 		opt: o, started: time.Now(),
 		slots: make(chan struct{}, o.Slots), asking: make(chan struct{}, 1),
-	}, nil
+	}
+	return s, s.loadFeedback()
 }
 
 // Options returns the options in force.

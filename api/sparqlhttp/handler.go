@@ -47,6 +47,7 @@ type request struct {
 	dataset       sparql.Dataset
 	timeout       time.Duration
 	limit         int64
+	infer         *api.InferRequest // nil: stated answers only
 }
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -70,8 +71,11 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if req.isUpdate {
+	switch {
+	case req.isUpdate:
 		return h.update(w, r, req)
+	case req.infer != nil:
+		return h.infer(w, r, req)
 	}
 	return h.query(w, r, req)
 }
@@ -160,7 +164,7 @@ func (q *request) read(params url.Values, method string, onUpdate bool) error {
 		}
 		q.limit = n
 	}
-	return nil
+	return q.readInferred(params)
 }
 
 func (h *Handler) update(w http.ResponseWriter, r *http.Request, req *request) error {

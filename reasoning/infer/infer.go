@@ -21,6 +21,8 @@ type Options struct {
 	Min   float64 // least probability [0.1]
 	Beam  int     // candidates of a hop [64]
 	Base  string  // of the query's relative IRIs
+	// Limits bound the queries for what is stated and for filters; none if zero.
+	Limits sparql.Limits
 }
 
 func (o *Options) defaults() {
@@ -79,6 +81,7 @@ func (m *Model) Query(ctx context.Context, s kg.Snapshot, text string, o Options
 	if err != nil {
 		return nil, err
 	}
+	x.limits = o.Limits
 	pl, err := x.prepare(text, o.Base)
 	if err != nil {
 		return nil, err
@@ -133,7 +136,7 @@ func (x *session) stated(out *Result, text, base string, pl *plan) (map[int32]bo
 	}
 	set := map[int32]bool{}
 	if pl.ask {
-		res, err := q.Run(x.ctx, x.snap, sparql.Limits{})
+		res, err := q.Run(x.ctx, x.snap, x.limits)
 		if err != nil {
 			return nil, err
 		}
@@ -162,7 +165,7 @@ const maxRows = 1_000_000
 
 // rows collects the rows of a query.
 func (x *session) rows(q *sparql.Prepared) ([][]kg.Term, error) {
-	res, err := q.Run(x.ctx, x.snap, sparql.Limits{})
+	res, err := q.Run(x.ctx, x.snap, x.limits)
 	if err != nil {
 		return nil, err
 	}

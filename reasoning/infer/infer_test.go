@@ -1,114 +1,23 @@
-package infer
+package infer_test
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"math"
-	"math/rand/v2"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/quaestor-kg/quaestor/embed"
-	"github.com/quaestor-kg/quaestor/embed/cqd/companion"
-	"github.com/quaestor-kg/quaestor/embed/dataset"
-	"github.com/quaestor-kg/quaestor/embed/train"
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/kg/mem"
+	"github.com/quaestor-kg/quaestor/reasoning/infer"
+	"github.com/quaestor-kg/quaestor/reasoning/infer/infertest"
 	"github.com/quaestor-kg/quaestor/sparql"
 	"github.com/quaestor-kg/quaestor/sparql/syntax"
 )
 
-const ns = "http://example.com/"
-
-func iri(name string) kg.Term { return kg.NewIRI(ns + name) }
-
-func quad(s, p, o string) kg.TermQuad { return kg.TermQuad{S: iri(s), P: iri(p), O: iri(o)} }
-
-// world is a graph in which everybody has the nationality of the country of the
-// city they live in, and speaks its language, but some of it is not stated.
-func world() []kg.TermQuad {
-	rng := rand.New(rand.NewPCG(1, 2))
-	var out []kg.TermQuad
-	for c := range 4 {
-		country := fmt.Sprint("country", c)
-		out = append(out, quad(country, "language", fmt.Sprint("language", c)))
-		for k := range 3 {
-			out = append(out, quad(fmt.Sprint("city", 3*c+k), "in", country))
-		}
-	}
-	for i := range 90 {
-		person, city := fmt.Sprint("p", i), rng.IntN(12)
-		out = append(out, quad(person, "livesIn", fmt.Sprint("city", city)))
-		if i%8 != 0 {
-			out = append(out, quad(person, "nationality", fmt.Sprint("country", city/3)))
-		}
-		if i%7 != 0 {
-			out = append(out, quad(person, "speaks", fmt.Sprint("language", city/3)))
-		}
-		out = append(out,
-			kg.TermQuad{S: iri(person), P: kg.NewIRI(kg.RDFSLabel), O: kg.NewString("Person " + fmt.Sprint(i))},
-			kg.TermQuad{S: iri(person), P: iri("age"), O: kg.NewTyped(fmt.Sprint(20+i%50), kg.XSD+"integer")})
-	}
-	return out
-}
-
-func sequence(list []kg.TermQuad) iter.Seq2[kg.TermQuad, error] {
-	return func(yield func(kg.TermQuad, error) bool) {
-		for _, q := range list {
-			if !yield(q, nil) {
-				return
-			}
-		}
-	}
-}
-
-var trained = sync.OnceValues(func() (*Model, error) {
-	ctx := context.Background()
-	st := mem.New()
-	if _, err := st.Load(ctx, sequence(world())); err != nil {
-		return nil, err
-	}
-	s, err := st.Snapshot()
-	if err != nil {
-		return nil, err
-	}
-	defer s.Close()
-	l, err := dataset.FromSnapshot(ctx, s, dataset.SnapshotOptions{Valid: 0.08, Test: 0.08, Seed: 3})
-	if err != nil {
-		return nil, err
-	}
-	cfg := train.Config{Spec: embed.Spec{Model: "complex", Dim: 24}, N3: 0.03, Batch: 64, Epochs: 60, Patience: -1, ValidEvery: 20, Seed: 1}
-	cfg.EnsureDefaults()
-	r, err := train.Run(ctx, l.Graph, cfg)
-	if err != nil {
-		return nil, err
-	}
-	o := companion.Options{PerType: 40}
-	o.Adapt.Steps, o.Adapt.Batch = 30, 16
-	c, err := companion.Train(ctx, r.Table, l.Graph, o)
-	if err != nil {
-		return nil, err
-	}
-	return New(r.Table, c, "test"), nil
-})
-
-// open returns a store with the world and the model that was trained on it.
-func open(t testing.TB) (*Model, *mem.Store) {
-	t.Helper()
-	m, err := trained()
-	if err != nil {
-		t.Fatal(err)
-	}
-	st := mem.New()
-	if _, err := st.Load(t.Context(), sequence(world())); err != nil {
-		t.Fatal(err)
-	}
-	// The model keeps its view of a version; stores of tests share versions.
-	return New(m.table, m.companion, m.name), st
-}
+func iri(name string) kg.Term { return infertest.IRI(name) }
 
 func snapshot(t testing.TB, st *mem.Store) kg.Snapshot {
 	t.Helper()
@@ -120,28 +29,16 @@ func snapshot(t testing.TB, st *mem.Store) kg.Snapshot {
 	return s
 }
 
-// city returns where a person of the world lives.
-func city(person string) (name string, country string) {
-	for _, q := range world() {
-		if q.S == iri(person) && q.P == iri("livesIn") {
-			name = strings.TrimPrefix(q.O.Value, ns)
-		}
-	}
-	var n int
-	fmt.Sscanf(name, "city%d", &n)
-	return name, fmt.Sprint("country", n/3)
-}
-
-const prefix = "PREFIX : <" + ns + "> PREFIX rdfs: <" + kg.RDFS + "> "
+const prefix = "PREFIX : <" + infertest.NS + "> PREFIX rdfs: <" + kg.RDFS + "> "
 
 func TestOneLink(t *testing.T) {
-	m, st := open(t)
+	m, st := infertest.Open(t)
 	s := snapshot(t, st)
 	right := 0
 	for _, i := range []int{0, 8, 16, 24, 32, 40, 48, 56, 64, 72} { // their nationality is not stated
 		person := fmt.Sprint("p", i)
-		_, country := city(person)
-		r, err := m.Query(t.Context(), s, prefix+"SELECT ?c WHERE { :"+person+" :nationality ?c }", Options{Min: 0.01})
+		_, country := infertest.City(person)
+		r, err := m.Query(t.Context(), s, prefix+"SELECT ?c WHERE { :"+person+" :nationality ?c }", infer.Options{Min: 0.01})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,8 +63,8 @@ func TestOneLink(t *testing.T) {
 		t.Errorf("%d of 10 nationalities are right", right)
 	}
 	// What is stated is not inferred again.
-	_, country := city("p1")
-	r, err := m.Query(t.Context(), s, prefix+"SELECT ?c { :p1 :nationality ?c }", Options{Min: 1e-6})
+	_, country := infertest.City("p1")
+	r, err := m.Query(t.Context(), s, prefix+"SELECT ?c { :p1 :nationality ?c }", infer.Options{Min: 1e-6})
 	if err != nil || len(r.Stated) != 1 || r.Stated[0][0] != iri(country) {
 		t.Fatalf("%v %v", r.Stated, err)
 	}
@@ -180,9 +77,9 @@ func TestOneLink(t *testing.T) {
 
 // Every shape: joins, two hops, filters, unions, negation, labels, paths.
 func TestShapes(t *testing.T) {
-	m, st := open(t)
+	m, st := infertest.Open(t)
 	s := snapshot(t, st)
-	home, country := city("p0")
+	home, country := infertest.City("p0")
 	language := strings.Replace(country, "country", "language", 1)
 	for name, c := range map[string]struct{ query, first string }{
 		"two hops":         {"SELECT ?l { :p0 :nationality ?c . ?c :language ?l }", language},
@@ -202,7 +99,7 @@ func TestShapes(t *testing.T) {
 		"value and filter": {"SELECT ?p { ?p :nationality :" + country + " ; :age ?a FILTER(?a = 20) ?p :livesIn :" + home + " }", "p0"},
 		"star":             {"SELECT * { :p0 :nationality ?c }", country},
 	} {
-		r, err := m.Query(t.Context(), s, prefix+c.query, Options{Min: 0.001})
+		r, err := m.Query(t.Context(), s, prefix+c.query, infer.Options{Min: 0.001})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -216,10 +113,10 @@ func TestShapes(t *testing.T) {
 		}
 		got := r.Rows[0].Terms[0].Value
 		if want, not := strings.CutPrefix(c.first, "!"); not {
-			if got == ns+want {
+			if got == infertest.NS+want {
 				t.Errorf("%s: the first answer is %s", name, got)
 			}
-		} else if got != ns+want {
+		} else if got != infertest.NS+want {
 			t.Errorf("%s: the first answer is %s, want %s", name, got, want)
 		}
 		if strings.Contains(name, "label") && r.Rows[0].Terms[1] != kg.NewString("Person 0") {
@@ -231,9 +128,9 @@ func TestShapes(t *testing.T) {
 // The links of a row multiply to its probability, and stated ones are certain
 // and really there.
 func TestWitnesses(t *testing.T) {
-	m, st := open(t)
+	m, st := infertest.Open(t)
 	s := snapshot(t, st)
-	r, err := m.Query(t.Context(), s, prefix+"SELECT ?l ?c { :p0 :nationality ?c . ?c :language ?l }", Options{Min: 0.001})
+	r, err := m.Query(t.Context(), s, prefix+"SELECT ?l ?c { :p0 :nationality ?c . ?c :language ?l }", infer.Options{Min: 0.001})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,12 +172,12 @@ func has(t *testing.T, s kg.Snapshot, terms ...kg.Term) bool {
 // A deleted statement stops supporting at once: as a step it is no longer
 // certain, and by itself it does not come back as an inference.
 func TestDeletedStatement(t *testing.T) {
-	m, st := open(t)
-	_, country := city("p1")
+	m, st := infertest.Open(t)
+	_, country := infertest.City("p1")
 	language := strings.Replace(country, "country", "language", 1)
 	query := prefix + "SELECT ?l { :p1 :nationality ?c . ?c :language ?l FILTER(?l = :" + language + ") }"
 	before := snapshot(t, st)
-	r, err := m.Query(t.Context(), before, query, Options{Min: 1e-9})
+	r, err := m.Query(t.Context(), before, query, infer.Options{Min: 1e-9})
 	if err != nil || len(r.Stated) != 1 {
 		t.Fatalf("%v %v", r, err)
 	}
@@ -289,7 +186,7 @@ func TestDeletedStatement(t *testing.T) {
 		t.Fatal(err)
 	}
 	after := snapshot(t, st)
-	if r, err = m.Query(t.Context(), after, query, Options{Min: 1e-9}); err != nil {
+	if r, err = m.Query(t.Context(), after, query, infer.Options{Min: 1e-9}); err != nil {
 		t.Fatal(err)
 	}
 	for _, row := range r.Rows {
@@ -300,7 +197,7 @@ func TestDeletedStatement(t *testing.T) {
 		}
 	}
 	one := prefix + "SELECT ?l { :" + country + " :language ?l }"
-	if r, err = m.Query(t.Context(), after, one, Options{Min: 1e-9}); err != nil {
+	if r, err = m.Query(t.Context(), after, one, infer.Options{Min: 1e-9}); err != nil {
 		t.Fatal(err)
 	}
 	for _, row := range r.Rows {
@@ -309,25 +206,25 @@ func TestDeletedStatement(t *testing.T) {
 		}
 	}
 	// The older snapshot still states it.
-	if r, err = m.Query(t.Context(), before, one, Options{}); err != nil || len(r.Stated) != 1 {
+	if r, err = m.Query(t.Context(), before, one, infer.Options{}); err != nil || len(r.Stated) != 1 {
 		t.Errorf("older snapshot: %v %v", r, err)
 	}
 }
 
 // Entities that came after training are known by what is stated about them.
 func TestNewEntity(t *testing.T) {
-	m, st := open(t)
-	_, country := city("p1")
-	home, _ := city("p1")
-	if _, err := st.Load(t.Context(), sequence([]kg.TermQuad{
-		quad("newcomer", "livesIn", home),
-		quad("newcomer", "speaks", strings.Replace(country, "country", "language", 1)),
+	m, st := infertest.Open(t)
+	_, country := infertest.City("p1")
+	home, _ := infertest.City("p1")
+	if _, err := st.Load(t.Context(), infertest.Sequence([]kg.TermQuad{
+		infertest.Quad("newcomer", "livesIn", home),
+		infertest.Quad("newcomer", "speaks", strings.Replace(country, "country", "language", 1)),
 		{S: iri("stranger"), P: kg.NewIRI(kg.RDFSLabel), O: kg.NewString("Stranger")},
 	})); err != nil {
 		t.Fatal(err)
 	}
 	s := snapshot(t, st)
-	r, err := m.Query(t.Context(), s, prefix+"SELECT ?c { :newcomer :nationality ?c }", Options{Min: 1e-6})
+	r, err := m.Query(t.Context(), s, prefix+"SELECT ?c { :newcomer :nationality ?c }", infer.Options{Min: 1e-6})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -335,7 +232,7 @@ func TestNewEntity(t *testing.T) {
 		t.Errorf("nationality of a new person: %+v, want %s", r.Rows, country)
 	}
 	// It is found as an answer, too.
-	r, err = m.Query(t.Context(), s, prefix+"SELECT ?p { ?p :nationality :"+country+" ; :livesIn :"+home+" }", Options{Min: 1e-6, Limit: 50})
+	r, err = m.Query(t.Context(), s, prefix+"SELECT ?p { ?p :nationality :"+country+" ; :livesIn :"+home+" }", infer.Options{Min: 1e-6, Limit: 50})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -346,27 +243,27 @@ func TestNewEntity(t *testing.T) {
 	if !found {
 		t.Errorf("the new person is not among %d answers", len(r.Rows))
 	}
-	if _, err := m.Query(t.Context(), s, prefix+"SELECT ?c { :stranger :nationality ?c }", Options{}); err == nil || !strings.Contains(err.Error(), "nothing that it could be known by") {
+	if _, err := m.Query(t.Context(), s, prefix+"SELECT ?c { :stranger :nationality ?c }", infer.Options{}); err == nil || !strings.Contains(err.Error(), "nothing that it could be known by") {
 		t.Errorf("somebody of whom no link is stated: %v", err)
 	}
 }
 
 func TestAsk(t *testing.T) {
-	m, st := open(t)
+	m, st := infertest.Open(t)
 	s := snapshot(t, st)
-	_, country := city("p0")
-	r, err := m.Query(t.Context(), s, prefix+"ASK { :p0 :nationality :"+country+" }", Options{Min: 1e-6})
+	_, country := infertest.City("p0")
+	r, err := m.Query(t.Context(), s, prefix+"ASK { :p0 :nationality :"+country+" }", infer.Options{Min: 1e-6})
 	if err != nil || r.Boolean || len(r.Rows) != 1 || len(r.Rows[0].Links) != 1 {
 		t.Fatalf("%+v %v", r, err)
 	}
-	_, other := city("p1")
-	if r, err = m.Query(t.Context(), s, prefix+"ASK { :p1 :nationality :"+other+" }", Options{}); err != nil || !r.Boolean || len(r.Rows) != 0 {
+	_, other := infertest.City("p1")
+	if r, err = m.Query(t.Context(), s, prefix+"ASK { :p1 :nationality :"+other+" }", infer.Options{}); err != nil || !r.Boolean || len(r.Rows) != 0 {
 		t.Errorf("stated: %+v %v", r, err)
 	}
 }
 
 func TestQueriesThatCannotBe(t *testing.T) {
-	m, st := open(t)
+	m, st := infertest.Open(t)
 	s := snapshot(t, st)
 	for name, c := range map[string]struct{ query, want string }{
 		"cycle":             {"SELECT ?x { ?x :livesIn ?y . ?y :in ?z . ?x :nationality ?z . :p0 :nationality ?z }", "cycle"},
@@ -391,55 +288,55 @@ func TestQueriesThatCannotBe(t *testing.T) {
 		"union of two":      {"SELECT ?x { ?x :in ?y . { :p0 :nationality ?y . :p1 :livesIn ?x } UNION { :p0 :livesIn ?x } }", "share one variable"},
 		"many links":        {"SELECT ?x { :p0 :nationality" + strings.Repeat("/:language", 70) + " ?x }", "more than 64"},
 	} {
-		_, err := m.Query(t.Context(), s, prefix+c.query, Options{})
-		var shape *ShapeError
+		_, err := m.Query(t.Context(), s, prefix+c.query, infer.Options{})
+		var shape *infer.ShapeError
 		if !errors.As(err, &shape) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want one with %q", name, err, c.want)
 		}
 	}
 	var bad *syntax.Error
-	if _, err := m.Query(t.Context(), s, "SELECT", Options{}); !errors.As(err, &bad) {
+	if _, err := m.Query(t.Context(), s, "SELECT", infer.Options{}); !errors.As(err, &bad) {
 		t.Errorf("syntax: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := m.Query(ctx, s, prefix+"SELECT ?c { :p0 :nationality ?c }", Options{}); !errors.Is(err, context.Canceled) {
+	if _, err := m.Query(ctx, s, prefix+"SELECT ?c { :p0 :nationality ?c }", infer.Options{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
 
 func TestModelsThatDoNotFit(t *testing.T) {
-	m, _ := open(t)
+	m, _ := infertest.Open(t)
 	other := mem.New()
-	if _, err := other.Load(t.Context(), sequence([]kg.TermQuad{quad("a", "b", "c")})); err != nil {
+	if _, err := other.Load(t.Context(), infertest.Sequence([]kg.TermQuad{infertest.Quad("a", "b", "c")})); err != nil {
 		t.Fatal(err)
 	}
 	s := snapshot(t, other)
 	var g *embed.GraphError
-	if _, err := m.Query(t.Context(), s, prefix+"SELECT ?x { :a :b ?x }", Options{}); !errors.As(err, &g) {
+	if _, err := m.Query(t.Context(), s, prefix+"SELECT ?x { :a :b ?x }", infer.Options{}); !errors.As(err, &g) {
 		t.Errorf("another graph: %v", err)
 	}
-	if _, err := Open(t.TempDir() + "/none.ckpt"); !errors.Is(err, ErrNoModel) || !strings.Contains(err.Error(), "train link") {
+	if _, err := infer.Open(t.TempDir() + "/none.ckpt"); !errors.Is(err, infer.ErrNoModel) || !strings.Contains(err.Error(), "train link") {
 		t.Errorf("no checkpoint: %v", err)
 	}
 	// Without its companion a model has no probabilities, but still ranks.
-	plain := New(m.table, nil, "plain")
-	_, st := open(t)
-	r, err := plain.Query(t.Context(), snapshot(t, st), prefix+"SELECT ?c { :p0 :nationality ?c }", Options{})
+	plain := infertest.Plain(t)
+	_, st := infertest.Open(t)
+	r, err := plain.Query(t.Context(), snapshot(t, st), prefix+"SELECT ?c { :p0 :nationality ?c }", infer.Options{})
 	if err != nil || r.Calibrated || len(r.Rows) == 0 || plain.Info().Calibrated || plain.Meaning(0.5) != "" {
 		t.Errorf("uncalibrated: %+v %v", r, err)
 	}
 	empty := mem.New()
-	if _, err := m.Query(t.Context(), snapshot(t, empty), prefix+"SELECT ?x { :a :b ?x }", Options{}); !errors.As(err, &g) {
+	if _, err := m.Query(t.Context(), snapshot(t, empty), prefix+"SELECT ?x { :a :b ?x }", infer.Options{}); !errors.As(err, &g) {
 		t.Errorf("empty graph: %v", err)
 	}
 }
 
 func TestLikely(t *testing.T) {
-	m, st := open(t)
+	m, st := infertest.Open(t)
 	s := snapshot(t, st)
-	_, country := city("p8")
-	l, err := m.Entity(t.Context(), s, iri("p8"), Options{Min: 0.01, Limit: 20})
+	_, country := infertest.City("p8")
+	l, err := m.Entity(t.Context(), s, iri("p8"), infer.Options{Min: 0.01, Limit: 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -477,18 +374,18 @@ func TestLikely(t *testing.T) {
 	if !found {
 		t.Errorf("the missing nationality is not likely: %+v", l.Predictions)
 	}
-	if _, err := m.Entity(t.Context(), s, iri("nobody"), Options{}); err == nil {
+	if _, err := m.Entity(t.Context(), s, iri("nobody"), infer.Options{}); err == nil {
 		t.Error("an unknown entity has likely links")
 	}
 	hits, err := m.Similar(t.Context(), s, iri("p8"), 5, func(id kg.ID) bool {
 		x, err := s.Term(id)
-		return err == nil && strings.HasPrefix(x.Value, ns+"p")
+		return err == nil && strings.HasPrefix(x.Value, infertest.NS+"p")
 	})
 	if err != nil || len(hits) != 5 {
 		t.Fatalf("%v %v", hits, err)
 	}
 	for i, h := range hits {
-		if x, _ := s.Term(h.ID); x == iri("p8") || !strings.HasPrefix(x.Value, ns+"p") || i > 0 && h.Score > hits[i-1].Score {
+		if x, _ := s.Term(h.ID); x == iri("p8") || !strings.HasPrefix(x.Value, infertest.NS+"p") || i > 0 && h.Score > hits[i-1].Score {
 			t.Errorf("hit %v %v", x, h.Score)
 		}
 	}

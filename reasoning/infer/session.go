@@ -9,15 +9,17 @@ import (
 	"github.com/quaestor-kg/quaestor/embed/cqd"
 	"github.com/quaestor-kg/quaestor/embed/fold"
 	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/sparql"
 )
 
 // session is one inference over one snapshot. It states what the snapshot
 // states.
 type session struct {
 	*view
-	m    *Model
-	ctx  context.Context
-	snap kg.Snapshot
+	m      *Model
+	ctx    context.Context
+	snap   kg.Snapshot
+	limits sparql.Limits
 
 	fresh   []kg.ID // entities numbered after the model's
 	freshNo map[kg.ID]int32
