@@ -378,3 +378,26 @@ func BenchmarkAttend(b *testing.B) {
 		pool.Close()
 	}
 }
+
+func BenchmarkSeal(b *testing.B) {
+	sh := Shape{30, 9, 3, 64}
+	r := rand.New(rand.NewPCG(6, 6))
+	for _, name := range []string{"f16", "g8", "g4"} {
+		pool := cpu.NewPool(1)
+		p := newStore(b, sh, policies(b, sh)[name], pool)
+		s := fill(r, p, 4+2*PageTokens).(*sequence)
+		e := &s.entries[2]
+		b.Run(name, func(b *testing.B) {
+			start := cpuTime()
+			for b.Loop() {
+				g, err := p.seal(e.start, e.n, func(l, h int, k, v []float32, stride int) { p.readExact(e, l, h, k, v, stride) }, nil)
+				if err != nil {
+					b.Fatal(err)
+				}
+				p.releaseSealed(g)
+			}
+			b.ReportMetric((cpuTime()-start).Seconds()*1e3/float64(b.N)/PageTokens, "cpu-ms/position")
+		})
+		pool.Close()
+	}
+}

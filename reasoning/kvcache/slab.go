@@ -3,6 +3,7 @@ package kvcache
 import (
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/quaestor-kg/quaestor/reasoning/tensor"
 	"github.com/quaestor-kg/quaestor/reasoning/tensor/cpu"
@@ -171,20 +172,39 @@ func joinRows[T cpu.Half | float32](page, block []T, pk, bk, pv, bv, dim, wide i
 func (p *slabs) read(g *slab, layer, head, n int, k, v []float32, stride int) {
 	dim := p.shape.Dim
 	ko, vo := p.offsets(layer, head, g.tokens)
-	at := func(i int) float32 {
-		if p.single {
-			return g.single[i]
+	if k != nil {
+		var few [PageTokens * 64]float32
+		keys := few[:]
+		if need := dim * g.tokens; need > len(few) {
+			keys = make([]float32, need)
 		}
-		return tensor.HalfToFloat(g.half[i])
-	}
-	for t := range n {
-		for c := range dim {
-			if k != nil {
-				k[t*stride+c] = at(ko + c*g.tokens + t)
-			}
-			if v != nil {
-				v[t*stride+c] = at(vo + t*p.wide + c)
+		p.expand(g, keys[:dim*g.tokens], ko)
+		for t := range n {
+			row := k[t*stride : t*stride+dim]
+			for c := range row {
+				row[c] = keys[c*g.tokens+t]
 			}
 		}
 	}
+	if v != nil {
+		for t := range n {
+			p.expand(g, v[t*stride:t*stride+dim], vo+t*p.wide)
+		}
+	}
+}
+
+// expand copies neighbouring numbers of a slab.
+func (p *slabs) expand(g *slab, dst []float32, from int) {
+	if p.single {
+		copy(dst, g.single[from:])
+		return
+	}
+	half := g.half[from : from+len(dst)]
+	if cpu.Current() == cpu.Portable { // the bytes of a number may lie the other way round
+		for i, h := range half {
+			dst[i] = tensor.HalfToFloat(h)
+		}
+		return
+	}
+	cpu.Expand(tensor.F16, dst, unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(half))), 2*len(half)))
 }

@@ -1,5 +1,7 @@
 package codec
 
+import "encoding/binary"
+
 // The order of codes. Whole pages of two, four and eight bits lie as the
 // kernels read them; everything else is a plain stream of bits, position by
 // position.
@@ -28,10 +30,12 @@ func (s *Scalar) lanes(n, dim int) bool {
 func (s *Scalar) pack(dst []byte, codes []uint8, n, dim int) {
 	switch {
 	case s.lanes(n, dim):
-		clear(dst[:n*dim*s.bits/8])
-		s.eachField(n, dim, func(at, word int, shift uint) {
-			// The field lies within one byte: bits divides 8.
-			dst[4*word+int(shift/8)] |= codes[at] << (shift % 8)
+		s.eachWord(n, dim, func(word, at, step, skip int) {
+			var w uint32
+			for f, shift := 0, 0; shift < 32; f, shift = f+1, shift+s.bits {
+				w |= uint32(codes[at+f/4*skip+f%4*step]) << shift
+			}
+			binary.LittleEndian.PutUint32(dst[4*word:], w)
 		})
 	case s.bits == 8 && s.side == Keys && n == PageTokens:
 		for t := range n {
@@ -51,9 +55,12 @@ func (s *Scalar) pack(dst []byte, codes []uint8, n, dim int) {
 func (s *Scalar) unpack(codes []uint8, src []byte, n, dim int) {
 	switch {
 	case s.lanes(n, dim):
-		mask := uint8(1<<s.bits - 1)
-		s.eachField(n, dim, func(at, word int, shift uint) {
-			codes[at] = src[4*word+int(shift/8)] >> (shift % 8) & mask
+		mask := uint32(1<<s.bits - 1)
+		s.eachWord(n, dim, func(word, at, step, skip int) {
+			w := binary.LittleEndian.Uint32(src[4*word:])
+			for f, shift := 0, 0; shift < 32; f, shift = f+1, shift+s.bits {
+				codes[at+f/4*skip+f%4*step] = uint8(w >> shift & mask)
+			}
 		})
 	case s.bits == 8 && s.side == Keys && n == PageTokens:
 		for t := range n {
@@ -70,29 +77,22 @@ func (s *Scalar) unpack(codes []uint8, src []byte, n, dim int) {
 	}
 }
 
-// eachField calls f for every code of a page in lines: at is its place in
-// [n][dim], word and shift its place in the lines.
-func (s *Scalar) eachField(n, dim int, f func(at, word int, shift uint)) {
+// eachWord calls f for every word of a page in lines: field 4u+j is the code at
+// u*skip + j*step from at, a place in [n][dim].
+func (s *Scalar) eachWord(n, dim int, f func(word, at, step, skip int)) {
 	per := 32 / s.bits / 4 // channels, or positions, of a line
-	chunks := 1
-	if s.side == Values {
-		chunks = dim / 64
+	if s.side == Keys {
+		for line := range dim / per {
+			for l := range 16 {
+				f(16*line+l, l*dim+per*line, 16*dim, 1)
+			}
+		}
+		return
 	}
-	lines := n * dim / 64 / per / chunks
-	for k := range chunks {
-		for line := range lines {
-			for u := range per {
-				for j := range 4 {
-					shift := uint((4*u + j) * s.bits)
-					for l := range 16 {
-						word := (k*lines+line)*16 + l
-						if s.side == Keys {
-							f((16*j+l)*dim+per*line+u, word, shift)
-						} else {
-							f((per*line+u)*dim+64*k+16*j+l, word, shift)
-						}
-					}
-				}
+	for chunk := range dim / 64 {
+		for line := range n / per {
+			for l := range 16 {
+				f((chunk*n/per+line)*16+l, per*line*dim+64*chunk+l, 16, dim)
 			}
 		}
 	}
