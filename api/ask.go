@@ -28,9 +28,11 @@ type Run struct {
 	Question string `json:"question"`
 	Started  time.Time
 	cancel   context.CancelFunc
+	asked    reasoning.Question
 
 	mu      sync.Mutex
 	events  []RunEvent
+	answer  *reasoning.Answer // nil until there is one
 	ended   bool
 	changed chan struct{} // closed and replaced at every change
 }
@@ -55,6 +57,19 @@ func (r *Run) add(name string, body any) error {
 	close(r.changed)
 	r.changed = make(chan struct{})
 	return nil
+}
+
+func (r *Run) answered(a *reasoning.Answer) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.answer = a
+}
+
+// Answer returns the answer; nil if there is none, or not yet.
+func (r *Run) Answer() *reasoning.Answer {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.answer
 }
 
 func (r *Run) end() {
@@ -142,6 +157,9 @@ func (s *Service) StartAsk(ctx context.Context, q reasoning.Question) (*Run, err
 	if err := checkQuestion(q.Text); err != nil {
 		return nil, err
 	}
+	if err := s.follow(&q); err != nil {
+		return nil, err
+	}
 	release, err := s.admit(ctx, s.asking)
 	if err != nil {
 		return nil, err
@@ -150,7 +168,7 @@ func (s *Service) StartAsk(ctx context.Context, q reasoning.Question) (*Run, err
 		q.Run = NewID()
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.opt.AskTimeout)
-	run := &Run{ID: q.Run, Question: q.Text, Started: time.Now(), cancel: cancel, changed: make(chan struct{})}
+	run := &Run{ID: q.Run, Question: q.Text, Started: time.Now(), asked: q, cancel: cancel, changed: make(chan struct{})}
 	s.runs.put(run)
 	go func() {
 		defer release()
@@ -175,12 +193,14 @@ func (s *Service) answer(ctx context.Context, run *Run, q reasoning.Question) {
 		}
 	}()
 	ended := false
-	_, err = s.askOnce(ctx, q, func(ev reasoning.Event) {
+	var a *reasoning.Answer
+	a, err = s.askOnce(ctx, q, func(ev reasoning.Event) {
 		ended = ended || ev.Name == "end"
 		if e := run.add(ev.Name, ev.Data); e != nil {
 			s.opt.Logger.Error("event not recorded", "run", run.ID, "err", e)
 		}
 	})
+	run.answered(a)
 	if err != nil && !ended {
 		s.opt.Logger.Debug("question ended", "run", run.ID, "err", err)
 		s.fail(run, err)
@@ -215,6 +235,9 @@ func (s *Service) Ask(ctx context.Context, q reasoning.Question, emit func(reaso
 		return nil, fmtFeatureOff("questions")
 	}
 	if err := checkQuestion(q.Text); err != nil {
+		return nil, err
+	}
+	if err := s.follow(&q); err != nil {
 		return nil, err
 	}
 	release, err := s.admit(ctx, s.asking)

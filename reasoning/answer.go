@@ -24,6 +24,10 @@ type Question struct {
 	Beams int
 	// Lang is the language of labels, such as "en".
 	Lang string
+	// Previous makes the question a follow-up: "and Germany?". After names a run
+	// instead; whoever keeps runs turns it into Previous.
+	Previous *Previous
+	After    string
 }
 
 // Link pins a part of the question, in UTF-16 offsets, to an entity.
@@ -59,10 +63,19 @@ type Answer struct {
 	Confidence *float64 `json:"confidence"` // 0 to 1, calibrated; nil: not calibrated
 	// Answerable is the calibrated probability that the graph holds an answer at
 	// all; nil: not calibrated.
-	Answerable   *float64           `json:"answerable,omitempty"`
-	Reason       string             `json:"reason"` // why it was refused
-	Refusal      *Refusal           `json:"refusal,omitempty"`
-	Path         *Path              `json:"path"`
+	Answerable *float64 `json:"answerable,omitempty"`
+	Reason     string   `json:"reason"` // why it was refused
+	Refusal    *Refusal `json:"refusal,omitempty"`
+	Path       *Path    `json:"path"`
+	// Understood is the query in words; Anchored is its pipeline.
+	Understood string `json:"understood,omitempty"`
+	Anchored   string `json:"anchored,omitempty"`
+	// Named are the parts of the question and what they were taken for.
+	Named []NamedThing `json:"named,omitempty"`
+	// Follows says how a follow-up was read, and ReadAs is the question that it
+	// was read as.
+	Follows      string             `json:"follows,omitempty"`
+	ReadAs       string             `json:"read_as,omitempty"`
 	Evidence     []Statement        `json:"evidence"`
 	Alternatives []Alternative      `json:"alternatives"`
 	Timings      map[string]float64 `json:"timings"` // seconds per stage

@@ -2,6 +2,7 @@ package reasoning
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/quaestor-kg/quaestor/reasoning/constrain/automaton"
@@ -12,6 +13,7 @@ import (
 type Score struct {
 	SumQ   float64 // log-probability renormalised over the texts it was given
 	SumP   float64 // log-probability under its whole vocabulary
+	Lowest float64 // mean of its three lowest log-probabilities
 	Tokens int     // with the end mark
 }
 
@@ -64,6 +66,15 @@ func (d *Model) Score(ctx context.Context, prompt string, texts []string) ([]Sco
 	}
 	for i, e := range ends {
 		out[i].SumP, out[i].SumQ = scores.SumP[e], scores.SumQ[e]
+		var ps []float64
+		for n := e; n >= 0; n = nodes[n].Parent {
+			ps = append(ps, scores.LogP[n])
+		}
+		slices.Sort(ps)
+		ps = ps[:min(len(ps), 3)]
+		for _, p := range ps {
+			out[i].Lowest += p / float64(len(ps))
+		}
 	}
 	return out, nil
 }

@@ -57,9 +57,14 @@ type Engine struct {
 	opt    Options
 	sparql *sparql.Engine
 
-	mu   sync.Mutex
-	view *View
+	mu      sync.Mutex
+	view    *View
+	learned link.Learned
 }
+
+// Learn counts that words of a question named a thing, or with a negative weight
+// that they did not: what people confirmed. Later questions propose it first.
+func (e *Engine) Learn(words, iri string, weight float64) { e.learned.Add(words, iri, weight) }
 
 var _ Answerer = (*Engine)(nil)
 
@@ -126,7 +131,21 @@ func (e *Engine) View(ctx context.Context, s kg.Snapshot) (*View, error) {
 		}
 		e.view = v
 	}
-	return e.view.On(s, nil), nil
+	v := e.view.On(s, nil)
+	v.Link = v.Link.Learning(&e.learned, func(iri string) (constrain.Node, bool) {
+		id, ok, err := s.Lookup(kg.NewIRI(iri))
+		if err != nil || !ok {
+			return 0, false
+		}
+		return v.Graph.Number(id)
+	}, func(n constrain.Node) string {
+		x, err := s.Term(v.Graph.ID(n))
+		if err != nil {
+			return ""
+		}
+		return x.Value
+	})
+	return v, nil
 }
 
 // Answer implements Answerer. This is the way of a question: link its words,
@@ -181,9 +200,17 @@ type task struct {
 	chosen int // draft
 	expl   draft.Explained
 	none   float64 // log-probability of " none", less that of the best draft
+	free   string  // what the decoder writes without any constraint
 	query  string
 	stages map[string]int64
 	answer *Answer
+	// forced is the pipeline that answers, whatever the drafts: what a follow-up
+	// makes of the previous one.
+	forced *constrain.Pipeline
+	// among are the things that a follow-up chooses from.
+	among constrain.Set
+	// inspecting: the signals are wanted, whether or not a calibrator is there.
+	inspecting bool
 }
 
 // scored is a draft with its scores and what it answers.
@@ -207,7 +234,13 @@ func (t *task) open(run string) {
 	t.emit(Event{"open", o})
 }
 
-// threshold is the confidence from which an answer pays.
+// pays reports whether giving the answer pays more than refusing it.
+func (t *task) pays() bool {
+	return t.opt.Cost < 0 || *t.answer.Confidence > verify.Threshold(t.opt.Cost, *t.answer.Answerable)
+}
+
+// threshold is the confidence from which an answer pays if the question can be
+// answered at all.
 func (t *task) threshold() float64 {
 	if t.opt.Cost < 0 {
 		return 0
@@ -289,6 +322,11 @@ func (t *task) link() error {
 			over[name] = []constrain.Node{n}
 		}
 	}
+	followed, more := t.follow(v)
+	pins = append(pins, followed...)
+	for name, nodes := range more {
+		over[name] = nodes
+	}
 	t.view = v
 	if len(over) > 0 {
 		t.view = v.On(t.snap, over)
@@ -306,6 +344,8 @@ func (t *task) link() error {
 func (t *task) write() error {
 	propose, w := t.judgeDrafts, t.opt.Weights
 	switch {
+	case t.forced != nil:
+		propose = t.takeForced
 	case t.opt.Constraint != Enumerated:
 		propose, w = t.writeFreely, rank.Weights{SumP: 1}
 	case t.opt.Decoder == nil:
@@ -313,6 +353,9 @@ func (t *task) write() error {
 	}
 	if err := propose(); err != nil || len(t.drafts) == 0 {
 		return err
+	}
+	if len(t.among) > 0 {
+		t.onlyAmong()
 	}
 	var scores []float64
 	for _, s := range t.scored {
@@ -332,10 +375,37 @@ func (t *task) write() error {
 	if err != nil {
 		return err
 	}
-	t.answer.SPARQL = t.query
+	t.answer.SPARQL, t.answer.Anchored = t.query, t.drafts[t.chosen].Pipeline.String()
+	t.answer.Understood = t.view.Graph.Reading(t.drafts[t.chosen].Pipeline)
+	t.named()
 	t.tokens()
 	t.readings(n)
 	return nil
+}
+
+// takeForced makes the forced pipeline the only draft.
+func (t *task) takeForced() error {
+	res, err := t.view.Graph.Eval(t.ctx, *t.forced)
+	if err != nil {
+		return err
+	}
+	t.drafts = []draft.Draft{{Pipeline: *t.forced, Text: t.forced.String(), Mention: -1, Set: res.Nodes}}
+	t.scored = []scored{{result: res}}
+	return nil
+}
+
+// named notes which things the words of the question were taken for.
+func (t *task) named() {
+	names := t.drafts[t.chosen].Pipeline.Names()
+	for _, m := range t.linked.Mentions {
+		if !slices.Contains(names, m.Name) || m.Number || len(m.Nodes) == 0 {
+			continue
+		}
+		if x, err := t.snap.Term(t.view.Graph.ID(m.Nodes[0])); err == nil && x.Kind == kg.IRI {
+			words := t.q.Text[t.linked.Words[m.From].From:t.linked.Words[m.To-1].To]
+			t.answer.Named = append(t.answer.Named, NamedThing{Words: words, IRI: x.Value})
+		}
+	}
 }
 
 // judgeDrafts enumerates what the graph supports and lets the decoder, if there
@@ -358,6 +428,16 @@ func (t *task) judgeDrafts() error {
 	if err != nil {
 		return err
 	}
+	// What it would say freely is only needed to judge how sure it is.
+	if m, ok := t.opt.Decoder.(*Model); ok && t.opt.Calibrator != nil || ok && t.inspecting {
+		written, err := m.Write(t.ctx, nil, t.linked, Free, 1)
+		if err != nil {
+			return err
+		}
+		if len(written) > 0 {
+			t.free = written[0].Text
+		}
+	}
 	for i := range t.scored {
 		t.answer.Tokens += t.scored[i].Tokens
 		if t.scored[i].result, err = t.view.Graph.Eval(t.ctx, t.drafts[i].Pipeline); err != nil {
@@ -373,7 +453,7 @@ func (t *task) judgeDrafts() error {
 func Judge(ctx context.Context, d Decoder, q *link.Linked, drafts []draft.Draft) (out []scored, none float64, err error) {
 	out = make([]scored, len(drafts))
 	for i := range drafts {
-		out[i].D, out[i].Cos = drafts[i].D, drafts[i].Cos
+		out[i].D, out[i].Cos, out[i].Cover = drafts[i].D, drafts[i].Cos, drafts[i].Cover
 	}
 	if d == nil {
 		return out, 0, nil
@@ -406,27 +486,6 @@ func Features(ctx context.Context, d Decoder, q *link.Linked, drafts []draft.Dra
 		out[i] = ss[i].Features
 	}
 	return out, err
-}
-
-// signals are what the confidence rests on.
-func (t *task) signals() verify.Signals {
-	best := t.scored[t.chosen]
-	d := &t.drafts[t.chosen]
-	s := verify.Signals{
-		Weight: t.groups[0].Weight, Gain: t.groups[0].Gain, PerToken: best.PerToken, SumQ: best.Features.SumQ, None: t.none,
-		D: d.D, Cos: d.Cos, Fit: t.expl.Fit, Missing: t.expl.BestFit - t.expl.Fit, Unused: t.expl.Unused, Strange: float64(t.expl.Strange),
-	}
-	s.Margin = s.Weight
-	if len(t.groups) > 1 {
-		s.Margin -= t.groups[1].Weight
-	}
-	if d.Mention >= 0 {
-		s.Link = t.linked.Mentions[d.Mention].Score
-		s.Ambiguous = log1(len(t.linked.Mentions[d.Mention].Nodes) - 1)
-	}
-	s.Size = log1(len(best.result.Nodes))
-	s.TypeClash = t.typeClash(best.result)
-	return s
 }
 
 // typeClash is 1 if the question word and the kind of answer disagree.

@@ -76,6 +76,12 @@ type Candidate struct {
 	Score  float64 `json:"score,omitempty"`
 }
 
+// Follow says how a follow-up was read ("follow").
+type Follow struct {
+	How      string `json:"how"`
+	Question string `json:"question"` // that it was read as
+}
+
 // Token is newly written query text ("token"). From is the UTF-16 offset at
 // which the pieces go.
 type Token struct {

@@ -114,8 +114,12 @@ func (t *task) candidate(n constrain.Node, score float64) Candidate {
 	return c
 }
 
-// tokens emits the text of the query: names were chosen, the rest is forced.
-func (t *task) tokens() {
+// tokens emits the text of the query.
+func (t *task) tokens() { t.emit(Event{"token", Token{From: 0, Pieces: t.pieces()}}) }
+
+// pieces are the parts of the query's text: names were chosen, the rest is
+// forced.
+func (t *task) pieces() []Piece {
 	var pieces []Piece
 	rest := t.query
 	allowed := t.choices()
@@ -147,7 +151,7 @@ func (t *task) tokens() {
 		pieces = append(pieces, p)
 		rest = rest[from+to+1:]
 	}
-	t.emit(Event{"token", Token{From: 0, Pieces: pieces}})
+	return pieces
 }
 
 // choices says, for the predicates of the query, among how many relations the

@@ -85,7 +85,7 @@ func (t *task) confidence() *Confidence {
 		return nil
 	}
 	c := t.opt.Calibrator.Confidence(t.signals())
-	t.answer.Confidence = &c.Value
+	t.answer.Confidence, t.answer.Answerable = &c.Value, &c.Feasible
 	// Whole numbers, rounded down, never 100.
 	return &Confidence{Value: min(int(100*c.Value), 99), Low: int(100 * c.Low), High: min(int(math.Ceil(100*c.High)), 99), N: c.N}
 }
@@ -106,7 +106,7 @@ func (t *task) verify() *Refusal {
 	}
 	g := t.view.Graph
 	conf := t.confidence()
-	low := conf != nil && *t.answer.Confidence < t.threshold()
+	low := conf != nil && !t.pays()
 	x := t.expl
 	d := t.drafts[t.chosen]
 	withEncoder := t.opt.Encoder != nil

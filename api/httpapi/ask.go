@@ -19,6 +19,9 @@ type askBody struct {
 	Links    []reasoning.Link `json:"links"`
 	Lang     string           `json:"lang"`
 	Beams    int              `json:"k"`
+	// A follow-up names the run before it, or holds what it inherits itself.
+	After    string              `json:"after"`
+	Previous *reasoning.Previous `json:"previous"`
 }
 
 // ask answers a question: as a stream of events, or as one JSON object if the
@@ -30,7 +33,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) {
 		WriteError(w, r, err)
 		return
 	}
-	q := reasoning.Question{Text: in.Question, Reading: in.Reading, Links: in.Links, Lang: in.Lang, Beams: min(max(in.Beams, 0), 64)}
+	q := reasoning.Question{Text: in.Question, Reading: in.Reading, Links: in.Links, Lang: in.Lang, Beams: min(max(in.Beams, 0), 64), After: in.After, Previous: in.Previous}
 	if accept := r.Header.Get("Accept"); strings.Contains(accept, "application/json") && !strings.Contains(accept, "text/event-stream") {
 		a, err := s.svc.Ask(r.Context(), q, nil)
 		if err != nil {

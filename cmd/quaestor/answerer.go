@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/quaestor-kg/quaestor/kg"
@@ -40,25 +41,27 @@ func (e *engine) Warm(ctx context.Context, s kg.Snapshot) error {
 	return err
 }
 
-// wrongCost is the price of a wrong answer in right ones. The calibration comes
-// from graphs with deleted answers and is too shy on graphs that hold them, so
-// only what is unlikely there is refused: confidences below a fifth.
-const wrongCost = 0.25
+// wrongCost is the default price of a wrong answer in right ones: as much is
+// lost by a wrong answer as is won by a right one. The confidence from which an
+// answer pays follows from it and from the calibrated probability that the
+// question can be answered at all (verify.Threshold); nothing is set by hand.
+const wrongCost = 1
 
 // answerer opens the decoder of the --model setting: the embedded one, none,
 // or a file.
 func (a *app) answerer(ctx context.Context) (*engine, error) {
-	return a.answererUnder(ctx, reasoning.Enumerated)
+	return a.answererUnder(ctx, reasoning.Enumerated, wrongCost, "")
 }
 
 // answererUnder is answerer with a decoder that writes queries under a
-// constraint.
-func (a *app) answererUnder(ctx context.Context, c reasoning.Constraint) (*engine, error) {
+// constraint, with the price of a wrong answer, and with the numbers that were
+// fitted for the embedded decoder from a file, if one is named.
+func (a *app) answererUnder(ctx context.Context, c reasoning.Constraint, cost float64, fitted string) (*engine, error) {
 	enc, err := minilm.Open()
 	if err != nil {
 		return nil, fmt.Errorf("embedded sentence encoder: %w", err)
 	}
-	o := reasoning.Options{Encoder: enc, Limits: a.limits(), Cost: wrongCost, Constraint: c, Beams: a.cfg.num("beams"), Written: a.cfg.num("beams")}
+	o := reasoning.Options{Encoder: enc, Limits: a.limits(), Cost: cost, Constraint: c, Beams: a.cfg.num("beams"), Written: a.cfg.num("beams")}
 	e := &engine{filings: filing.New(retrieve.Options{}), name: "none: questions are answered by linking and ranking"}
 	switch name := a.cfg.str("model"); name {
 	case "none":
@@ -76,8 +79,18 @@ func (a *app) answererUnder(ctx context.Context, c reasoning.Constraint) (*engin
 		}
 		e.name = decoder.Name
 		o.Decoder = reasoning.NewModel(e.name, m)
-		if o.Weights, o.Calibrator, err = decoder.Fitted(); err != nil {
-			return nil, fmt.Errorf("embedded decoder: %w", err)
+		if fitted == "" {
+			if o.Weights, o.Calibrator, err = decoder.Fitted(); err != nil {
+				return nil, fmt.Errorf("embedded decoder: %w", err)
+			}
+			break
+		}
+		numbers, err := os.ReadFile(fitted)
+		if err != nil {
+			return nil, err
+		}
+		if o.Weights, o.Calibrator, err = decoder.ReadFitted(numbers); err != nil {
+			return nil, inputError{fmt.Errorf("%s: %w", fitted, err)}
 		}
 	default:
 		m, err := decode.Load(name, decode.Options{Threads: a.cfg.num("threads")})

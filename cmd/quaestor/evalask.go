@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/reasoning"
 	"github.com/quaestor-kg/quaestor/reasoning/qa"
 )
@@ -26,6 +25,9 @@ type evalAskFlags struct {
 
 	constraint string
 	ceiling    bool
+	infeasible float64
+	cost       float64
+	fitted     string
 }
 
 func (a *app) evalAskCommand() *cobra.Command {
@@ -53,6 +55,9 @@ and compares the answers with the file's. A sample is drawn by --limit and --see
 	c.Flags().StringVar(&fl.constraint, "constraint", "", "let the decoder write queries by beam search under full (grammar, names, graph), names (grammar, names) or none; several, separated by commas, are measured one after another (default: it judges enumerated queries)")
 	c.Flags().String("beams", "", "width of the search (default 8)")
 	c.Flags().BoolVar(&fl.ceiling, "ceiling", false, "say how far questions got (linked, enumerated, kept, chosen) and where wrong ones were lost")
+	c.Flags().Float64Var(&fl.infeasible, "infeasible", 0, "share of the questions that is made unanswerable: facts, relations and things deleted, relations that were never there, other topics")
+	c.Flags().Float64Var(&fl.cost, "cost", wrongCost, "price of a wrong answer in right ones; negative: nothing is refused for low confidence")
+	c.Flags().StringVar(&fl.fitted, "fitted", "", "mix and calibration of the embedded decoder from a file of train calibrator instead of the embedded ones")
 	return c
 }
 
@@ -89,8 +94,17 @@ func (a *app) evalAsk(ctx context.Context, fl evalAskFlags) (err error) {
 	if fl.constraint != "" {
 		constraints = strings.Split(fl.constraint, ",")
 	}
+	parts := []qa.Part{{Snapshot: snap, Questions: qs}}
+	if fl.infeasible > 0 {
+		if parts, err = qa.Twins(ctx, snap, qs, fl.infeasible, fl.seed); err != nil {
+			return err
+		}
+		for i := range parts {
+			defer parts[i].Close()
+		}
+	}
 	for _, c := range constraints {
-		if err := a.evalAskUnder(ctx, reasoning.Constraint(strings.TrimSpace(c)), snap, qs, fl.ceiling, out); err != nil {
+		if err := a.evalAskUnder(ctx, reasoning.Constraint(strings.TrimSpace(c)), parts, fl, out); err != nil {
 			return err
 		}
 	}
@@ -98,22 +112,26 @@ func (a *app) evalAsk(ctx context.Context, fl evalAskFlags) (err error) {
 }
 
 // evalAskUnder measures one way of writing queries.
-func (a *app) evalAskUnder(ctx context.Context, c reasoning.Constraint, snap kg.Snapshot, qs []qa.Question, ceiling bool, out io.Writer) error {
+func (a *app) evalAskUnder(ctx context.Context, c reasoning.Constraint, parts []qa.Part, fl evalAskFlags, out io.Writer) error {
 	switch c {
 	case reasoning.Enumerated, reasoning.Full, reasoning.Names, reasoning.Free:
 	default:
 		return usageError{fmt.Errorf("--constraint %q: it is one of full, names and none", c)}
 	}
-	answerer, err := a.answererUnder(ctx, c)
+	answerer, err := a.answererUnder(ctx, c, fl.cost, fl.fitted)
 	if err != nil {
 		return err
 	}
-	bar := a.newProgress("ask", "questions", int64(len(qs)))
+	n := 0
+	for _, p := range parts {
+		n += len(p.Questions)
+	}
+	bar := a.newProgress("ask", "questions", int64(n))
 	opt := qa.Options{Out: out, Progress: func(done int) { bar.Set(int64(done), "") }}
-	if ceiling {
+	if fl.ceiling {
 		opt.Diagnose = answerer.Engine
 	}
-	r, err := qa.Evaluate(ctx, answerer, snap, qs, opt)
+	r, err := qa.EvaluateParts(ctx, answerer, parts, opt)
 	bar.Finish()
 	if err != nil {
 		return err
@@ -137,7 +155,13 @@ func (a *app) evalAskUnder(ctx context.Context, c reasoning.Constraint, snap kg.
 		fmt.Sprintf("hits@1        %.4f", r.Hits1),
 		fmt.Sprintf("rs0 / rs10    %.1f / %.1f", r.RS0, r.RS10),
 		fmt.Sprintf("ece           %s", ece),
-		fmt.Sprintf("per question  %.3f s, %.0f tokens", r.SecondsPerQuestion, r.TokensPerQuestion),
+		fmt.Sprintf("per question  %.3f s (p50 %.3f, p95 %.3f), %.0f tokens", r.SecondsPerQuestion, r.P50, r.P95, r.TokensPerQuestion),
+	}
+	if r.Infeasible > 0 {
+		lines = append(lines, fmt.Sprintf("infeasible    %d, refused %d", r.Infeasible, r.RefusedRightly))
+	}
+	for _, p := range r.Curve {
+		lines = append(lines, fmt.Sprintf("coverage      %.2f: risk %.3f, confidence from %.2f", p.Coverage, p.Risk, p.From))
 	}
 	if c := r.Ceiling; c != nil {
 		lines = append(lines,

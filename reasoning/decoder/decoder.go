@@ -48,18 +48,21 @@ var fitted []byte
 // Fitted returns the numbers that were fitted for this decoder (see
 // reasoning/train/calibrate): how its scores are mixed with the cheap ones, and
 // how often answers that looked alike were right.
-func Fitted() (rank.Weights, *verify.Calibrator, error) {
+func Fitted() (rank.Weights, *verify.Calibrator, error) { return ReadFitted(fitted) }
+
+// ReadFitted reads what train calibrator wrote.
+func ReadFitted(b []byte) (rank.Weights, *verify.Calibrator, error) {
 	var f struct {
 		Decoder    string          `json:"decoder"`
 		Mix        rank.Weights    `json:"mix"`
 		Calibrator json.RawMessage `json:"calibrator"`
 	}
-	if err := json.Unmarshal(fitted, &f); err != nil {
-		return rank.Weights{}, nil, fmt.Errorf("decoder: fitted.json: %w", err)
+	if err := json.Unmarshal(b, &f); err != nil {
+		return rank.Weights{}, nil, fmt.Errorf("fitted numbers: %w", err)
 	}
 	c, err := verify.ReadCalibrator(f.Calibrator)
 	if err != nil {
-		return rank.Weights{}, nil, fmt.Errorf("decoder: fitted.json: %w", err)
+		return rank.Weights{}, nil, fmt.Errorf("fitted numbers: %w", err)
 	}
 	return f.Mix, c, nil
 }

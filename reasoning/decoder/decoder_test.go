@@ -100,8 +100,8 @@ func TestFittedNumbersBelongToTheDecoder(t *testing.T) {
 	if mix.SumQ <= 0 || mix.PerToken <= 0 || mix.Cos <= 0 {
 		t.Errorf("mix %+v", mix)
 	}
-	last := c.Bins[len(c.Bins)-1]
-	if low := c.Bins[0]; float64(low.Right)/float64(low.N) > 0.2 || float64(last.Right)/float64(last.N) < 0.9 {
+	last := c.Correct.Bins[len(c.Correct.Bins)-1]
+	if low := c.Correct.Bins[0]; float64(low.Right)/float64(low.N) > 0.2 || float64(last.Right)/float64(last.N) < 0.9 {
 		t.Errorf("the lowest bin is right %d of %d times, the highest %d of %d", low.Right, low.N, last.Right, last.N)
 	}
 }

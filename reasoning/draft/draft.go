@@ -208,6 +208,9 @@ func (r *run) chains() ([]chain, error) {
 		c := chain{mention: i, link: 0.12 * (m.Score - r.bests), walk: g.FromNodes(m.Nodes)}
 		c.score()
 		beam = append(beam, c)
+		if m.Pinned && len(m.Nodes) > 1 {
+			all = append(all, c) // "which of them ...": a set to choose from
+		}
 	}
 	for _, m := range r.q.Classes {
 		c := chain{mention: -1, class: m.Class, link: 0.12 * (m.Score - max(r.bests, m.Score)), walk: g.FromClass(m.Class)}

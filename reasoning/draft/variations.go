@@ -48,7 +48,7 @@ func (r *run) variations(chains []chain) error {
 func (r *run) whichOne() {
 	g := r.g
 	for i, m := range r.q.Mentions {
-		if len(m.Nodes) < 2 || m.Partial {
+		if len(m.Nodes) < 2 || m.Partial || m.Pinned {
 			continue
 		}
 		b := base{p: constrain.Pipeline{Start: constrain.Anchor{Name: m.Name}}, walk: g.FromNodes(m.Nodes), d: 0.12 * (m.Score - r.bests), mention: i, fit: r.fit(i)}

@@ -87,6 +87,10 @@ type Linked struct {
 type Pin struct {
 	From, To int // bytes of the question
 	Node     constrain.Node
+	// Name and Nodes pin the words to several things under a name that the graph
+	// is told of (constrain.Graph.With); empty: to Node alone.
+	Name  string
+	Nodes []constrain.Node
 }
 
 // Linker finds mentions in questions about one graph. It is safe for concurrent
@@ -99,6 +103,10 @@ type Linker struct {
 	posts []uint32
 	// Classes and their instances' names by singular words.
 	classes map[string][]int
+	// What people meant by words; nil: nothing is known.
+	learned *Learned
+	node    func(iri string) (constrain.Node, bool)
+	iri     func(constrain.Node) string
 }
 
 // New indexes the names of a graph.
@@ -177,6 +185,7 @@ func (l *Linker) Link(question string, pins ...Pin) (*Linked, error) {
 	}
 	l.pinned(q, pins)
 	l.exact(q)
+	l.learnedMentions(q)
 	l.partial(q)
 	l.findClasses(q)
 	for i, w := range q.Words {
@@ -192,9 +201,13 @@ func (l *Linker) Link(question string, pins ...Pin) (*Linked, error) {
 
 func (l *Linker) pinned(q *Linked, pins []Pin) {
 	for _, p := range pins {
-		name, ok := l.g.Name(p.Node)
+		name, ok := p.Name, p.Name != ""
+		nodes := p.Nodes
 		if !ok {
-			continue
+			if name, ok = l.g.Name(p.Node); !ok {
+				continue
+			}
+			nodes = []constrain.Node{p.Node}
 		}
 		from, to := -1, 0
 		for i, w := range q.Words {
@@ -208,7 +221,13 @@ func (l *Linker) pinned(q *Linked, pins []Pin) {
 		if from < 0 {
 			continue
 		}
-		q.Mentions = append(q.Mentions, Mention{From: from, To: to, Name: name, Nodes: []constrain.Node{p.Node}, Score: 10, Pinned: true})
+		// A choice of the user beats whatever else the words may name; answers
+		// that a pronoun stands for are one name among the others.
+		score := 10.0
+		if p.Name != "" {
+			score = SecureScore
+		}
+		q.Mentions = append(q.Mentions, Mention{From: from, To: to, Name: name, Nodes: nodes, Score: score, Pinned: true})
 	}
 }
 

@@ -41,7 +41,7 @@ func Answers(ctx context.Context, g *constrain.Graph, p constrain.Pipeline) ([]s
 		return nil, err
 	}
 	switch res.Kind {
-	case constrain.Count, constrain.Sum, constrain.Avg:
+	case constrain.Count, constrain.Sum, constrain.Avg, constrain.Diff:
 		return []string{strconv.FormatFloat(res.Number, 'f', -1, 64)}, nil
 	case constrain.Ask:
 		return []string{strconv.FormatBool(res.Bool)}, nil

@@ -59,7 +59,7 @@ func TestCalibration(t *testing.T) {
 		var out []Sample
 		for range n {
 			p := rng.Float64()
-			out = append(out, Sample{Signals{Weight: p, Fit: rng.NormFloat64(), D: rng.NormFloat64()}, rng.Float64() < p})
+			out = append(out, Sample{Signals: Signals{Weight: p, Fit: rng.NormFloat64(), D: rng.NormFloat64()}, Right: rng.Float64() < p})
 		}
 		return out
 	}

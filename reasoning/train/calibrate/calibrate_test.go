@@ -10,6 +10,7 @@ import (
 	"github.com/quaestor-kg/quaestor/kg/mem"
 	"github.com/quaestor-kg/quaestor/reasoning"
 	"github.com/quaestor-kg/quaestor/reasoning/qa"
+	"github.com/quaestor-kg/quaestor/reasoning/rank"
 )
 
 // birthplaces is a graph of sixty people with a question about each.
@@ -28,7 +29,7 @@ func birthplaces(t *testing.T) (kg.Snapshot, []qa.Question) {
 		add(town, kg.RDFSLabel, kg.NewString("Town "+string(rune('a'+i%7))))
 		add(id, "http://x/birthplace", kg.NewIRI("http://x/"+town))
 		add(id, "http://x/employer", kg.NewIRI("http://x/c"+fmt.Sprint(i%5)))
-		questions = append(questions, qa.Question{Text: fmt.Sprintf("what is the birthplace of Person Number%c%c", 'a'+i/26, 'a'+i%26), Answers: []string{"http://x/" + town}})
+		questions = append(questions, qa.Question{Text: fmt.Sprintf("what is the birthplace of Person Number%c%c", 'a'+i/26, 'a'+i%26), SPARQL: "SELECT ?x WHERE { <http://x/" + id + "> <http://x/birthplace> ?x }", Answers: []string{"http://x/" + town}})
 	}
 	if _, err := st.Load(ctx, func(yield func(kg.TermQuad, error) bool) {
 		for _, q := range quads {
@@ -77,21 +78,28 @@ func TestFit(t *testing.T) {
 	}
 }
 
-// An eighth of the answers is deleted, so an eighth of the samples cannot be right.
-func TestDeletedAnswersAreNotRight(t *testing.T) {
+// TestUnanswerableIsNotRight: a fifth of the questions is made unanswerable, and
+// is marked so unless the answer can still be found.
+func TestUnanswerableIsNotRight(t *testing.T) {
 	s, questions := birthplaces(t)
-	ctx := context.Background()
-	samples, err := Collect(ctx, func() *reasoning.Engine { return reasoning.New(reasoning.Options{}) }, s, questions)
+	e := reasoning.New(reasoning.Options{Weights: rank.Floor})
+	samples, err := Collect(context.Background(), e, s, questions)
 	if err != nil {
 		t.Fatal(err)
 	}
-	right := 0
+	right, kinds := 0, map[string]int{}
 	for _, x := range samples {
 		if x.Right {
 			right++
 		}
+		if x.Right && x.Infeasible {
+			t.Error("right, though it cannot be answered")
+		}
+		kinds[x.Kind]++
 	}
-	if len(samples) < 55 || right != 52 {
-		t.Errorf("%d of %d samples are right, want 52 of 60", right, len(samples))
+	// Off-topic questions and those about a deleted thing may name nothing at
+	// all; they leave no sample.
+	if len(samples) < 50 || right < 46 || right > 49 || kinds["fact"] == 0 || kinds["relation"] == 0 || kinds["never"] == 0 {
+		t.Errorf("%d samples, %d right, kinds %v", len(samples), right, kinds)
 	}
 }

@@ -3,10 +3,10 @@ package calibrate
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/reasoning"
-	"github.com/quaestor-kg/quaestor/reasoning/constrain"
 	"github.com/quaestor-kg/quaestor/reasoning/draft"
 	"github.com/quaestor-kg/quaestor/reasoning/qa"
 	"github.com/quaestor-kg/quaestor/reasoning/rank"
@@ -29,6 +29,8 @@ type Fitted struct {
 	Sets       map[string]int     `json:"sets"` // questions by set
 	F1         float64            `json:"f1"`   // of the mix on these questions
 	Floor      float64            `json:"floor"`
+	// Samples are what the calibrator was fitted on.
+	Samples []verify.Sample `json:"-"`
 }
 
 // searchWidth is that of questions asked without another: confidences hold for
@@ -41,11 +43,8 @@ func Fit(ctx context.Context, d reasoning.Decoder, enc draft.Encoder, sets []Set
 	f := &Fitted{Decoder: d.Name(), Sets: map[string]int{}}
 	var fit, held []rank.Group
 	for _, s := range sets {
-		v, err := reasoning.NewView(ctx, s.Snapshot, constrain.Options{}, enc)
-		if err != nil {
-			return nil, fmt.Errorf("calibrate: %s: %w", s.Name, err)
-		}
-		gs, err := qa.Groups(ctx, v, d, s.Questions, draft.Options{})
+		e := reasoning.New(reasoning.Options{Decoder: d, Encoder: enc, Written: searchWidth})
+		gs, err := Groups(ctx, e, s.Snapshot, s.Questions)
 		if err != nil {
 			return nil, fmt.Errorf("calibrate: %s: %w", s.Name, err)
 		}
@@ -66,14 +65,19 @@ func Fit(ctx context.Context, d reasoning.Decoder, enc draft.Encoder, sets []Set
 	f.F1, f.Floor = rank.Expected(f.Mix, held), rank.Expected(rank.Floor, held)
 	var samples []verify.Sample
 	for _, s := range sets {
-		more, err := Collect(ctx, func() *reasoning.Engine {
-			return reasoning.New(reasoning.Options{Decoder: d, Encoder: enc, Weights: f.Mix, Written: searchWidth})
-		}, s.Snapshot, s.Questions)
+		e := reasoning.New(reasoning.Options{Decoder: d, Encoder: enc, Weights: f.Mix, Written: searchWidth})
+		more, err := Collect(ctx, e, s.Snapshot, s.Questions)
 		if err != nil {
 			return nil, fmt.Errorf("calibrate: %s: %w", s.Name, err)
 		}
+		for i := range more {
+			more[i].Set = s.Name
+		}
 		samples = append(samples, more...)
 	}
+	f.Samples = samples
+	// Folds are cut across the sets.
+	rand.New(rand.NewPCG(1, 2)).Shuffle(len(samples), func(i, j int) { samples[i], samples[j] = samples[j], samples[i] })
 	var err error
 	f.Calibrator, err = verify.Calibrate(samples, d.Name())
 	return f, err
