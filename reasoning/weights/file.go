@@ -158,6 +158,15 @@ func (f *File) Names() []string {
 	return names
 }
 
+// Census counts the parameters of all tensors by the type they are stored in.
+func (f *File) Census() map[tensor.Type]int64 {
+	n := map[tensor.Type]int64{}
+	for _, m := range f.tensors {
+		n[m.Type] += int64(m.Rows) * int64(m.Cols)
+	}
+	return n
+}
+
 // Need returns the named tensor after checking its shape.
 func (f *File) Need(name string, rows, cols int) (*tensor.Matrix, error) {
 	m := f.tensors[name]

@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"encoding/binary"
+	"math"
 
 	"github.com/quaestor-kg/quaestor/reasoning/tensor"
 )
@@ -124,6 +125,49 @@ func (p *Pool) Pack(m *tensor.Matrix, arena *Arena) *Packed {
 		}
 	}), (panels+together-1)/together)
 	return out
+}
+
+// Row expands one row to dst, [Cols].
+func (p *Packed) Row(dst []float32, r int) {
+	f, blocks := &p.form, p.Cols/32
+	cb, sb := f.codeBytes(), f.scaleBytes()
+	panel, lane := r/16, r%16
+	for b := range blocks {
+		codes, scales := p.codes[(panel*blocks+b)*cb:], p.scales[(panel*blocks+b)*sb:]
+		next := func() (x float32) {
+			if f.flags&flagWide == 0 {
+				x = tensor.HalfToFloat(binary.LittleEndian.Uint16(scales[2*lane:]))
+				scales = scales[32:]
+				return x
+			}
+			x = math.Float32frombits(binary.LittleEndian.Uint32(scales[4*lane:]))
+			scales = scales[64:]
+			return x
+		}
+		var scale, low [2]float32
+		scale[0] = next()
+		if scale[1] = scale[0]; f.flags&flagTwo != 0 {
+			scale[1] = next()
+		}
+		if low[0], low[1] = scale[0]*f.offset, scale[1]*f.offset; f.flags&flagMins != 0 {
+			low[0] = next()
+			if low[1] = low[0]; f.flags&flagTwo != 0 {
+				low[1] = next()
+			}
+		}
+		for i := range 32 {
+			var c byte
+			if f.bits == 4 {
+				c = codes[64*(i%16/4)+4*lane+i%4] >> (i / 16 * 4) & 15
+			} else {
+				c = codes[64*(i/4)+4*lane+i%4]
+			}
+			if f.flags&flagTable != 0 {
+				c = f.table[c]
+			}
+			dst[32*b+i] = scale[i/16]*float32(c) + low[i/16]
+		}
+	}
 }
 
 // packer packs panels of one matrix.

@@ -76,3 +76,27 @@ func TestDigitsKeepNaN(t *testing.T) {
 		}
 	})
 }
+
+// Rows come out of the panels as they went in.
+func TestPackedRows(t *testing.T) {
+	levels(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(3, 12))
+		for _, f := range formats {
+			w := randomMatrix(r, f, 1+r.IntN(40), 512)
+			p := Default().Pack(w, nil)
+			if p == nil {
+				continue
+			}
+			got, all := make([]float32, 512), w.Floats()
+			for i := range w.Rows {
+				p.Row(got, i)
+				if d := difference(got, all[512*i:512*i+512]); d > 3e-6 {
+					t.Fatalf("%v, row %d: difference %g", f, i, d)
+				}
+			}
+			if n := PackedBytes(w); n < p.Bytes() || n > p.Bytes()+2*cacheLine {
+				t.Errorf("%v: %d bytes announced, %d taken", f, n, p.Bytes())
+			}
+		}
+	})
+}

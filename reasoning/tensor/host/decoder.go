@@ -180,7 +180,7 @@ func (d *Decoder) Forward(pass *tensor.Pass) {
 	r.begin(pass)
 	far := int32(0)
 	for i, t := range pass.Tokens {
-		cpu.Expand(w.Embedding.Type, r.x[i*w.Dim:(i+1)*w.Dim], w.Embedding.Row(int(t)))
+		d.embed(r.x[i*w.Dim:(i+1)*w.Dim], int(t))
 		far = max(far, pass.Positions[i])
 	}
 	r.cos, r.sin = d.angles(int(far) + 1)
@@ -206,6 +206,17 @@ func (d *Decoder) Forward(pass *tensor.Pass) {
 		}
 	}
 	r.eachRow((*run).finalNorm)
+}
+
+// embed expands the row of a token. It is taken from the packed output matrix if
+// that is the same: so the stored one is not read, and not kept in memory.
+func (d *Decoder) embed(dst []float32, token int) {
+	w := d.spec
+	if w.Output == w.Embedding && d.output != nil {
+		d.output.Row(dst, token)
+		return
+	}
+	cpu.Expand(w.Embedding.Type, dst, w.Embedding.Row(token))
 }
 
 // Logits implements tensor.Decoder.
