@@ -27,7 +27,7 @@ import (
 type Model struct {
 	table     *embed.Table
 	companion *companion.Companion // nil: no probabilities
-	trained   *dataset.Index       // what it was trained on; nil: unknown
+	then      *dataset.Index       // what the graph stated when it was trained; nil: unknown
 	name      string
 	engine    *sparql.Engine
 
@@ -59,7 +59,7 @@ func Open(path string) (*Model, error) {
 func New(t *embed.Table, c *companion.Companion, name string) *Model {
 	m := &Model{table: t, companion: c, name: name, engine: sparql.New(sparql.Options{DefaultGraphUnion: true})}
 	if c != nil {
-		m.trained = c.Trained(t)
+		m.then = c.Then(t)
 	}
 	return m
 }

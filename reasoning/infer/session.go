@@ -125,15 +125,15 @@ func (x *session) Tails(h, r int32) []int32 {
 }
 
 // excluded are links that are never inferred: those that were stated when the
-// model was trained and no longer are, and links of a thing to itself.
+// model was trained and have been withdrawn, and links of a thing to itself.
 type excluded struct{ *session }
 
 func (e excluded) Tails(h, r int32) []int32 {
 	x := e.session
 	now := x.Tails(h, r)
 	var out []int32
-	if x.m.trained != nil && int(h) < len(x.ids) {
-		for _, t := range x.m.trained.Tails(h, r) {
+	if x.m.then != nil && int(h) < len(x.ids) {
+		for _, t := range x.m.then.Tails(h, r) {
 			if _, ok := slices.BinarySearch(now, t); !ok {
 				out = append(out, t)
 			}

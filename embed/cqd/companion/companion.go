@@ -1,6 +1,6 @@
 // Package companion is what a link predictor's checkpoint needs beside it to
 // answer complex queries and to say how sure it is: the adapter, the
-// calibration, and which statements the predictor was trained on.
+// calibration, and what the graph stated when the predictor was trained.
 package companion
 
 import (
@@ -48,12 +48,13 @@ type Companion struct {
 	Held  float64 `json:"held_ece"`
 	HeldN int     `json:"held_n"`
 	Loss  float64 `json:"loss"`
-	// Seen are the statements that the predictor was trained on: one that is no
-	// longer stated was withdrawn, and must not come back as an inference.
+	// Seen are the statements of the graph at the time of training, held out or
+	// not: one that is no longer stated was withdrawn, and must not come back as
+	// an inference.
 	Seen Statements `json:"seen"`
 }
 
-// Statements are what a predictor was trained on, sorted and without
+// Statements are a graph, sorted and without
 // duplicates. In JSON they are base64 of three varints each: the step from the
 // last head, then relation and tail.
 type Statements []dataset.Triple
@@ -106,8 +107,8 @@ func statements(ts []dataset.Triple) Statements {
 	return slices.Compact(out)
 }
 
-// Trained indexes the statements that the predictor was trained on.
-func (c *Companion) Trained(t *embed.Table) *dataset.Index {
+// Then indexes what the graph stated at the time of training.
+func (c *Companion) Then(t *embed.Table) *dataset.Index {
 	g := &dataset.Graph{Relations: make([]string, t.Relations()/2)}
 	return g.NewIndex(c.Seen)
 }
@@ -130,7 +131,7 @@ var TrainedTypes = []string{"2i", "3i", "2in", "3in"}
 // calibration is fitted on g.Valid and measured on g.Test: with verified false
 // statements if the graph has them, else against unstated candidates.
 func Train(ctx context.Context, t *embed.Table, g *dataset.Graph, o Options) (*Companion, error) {
-	c := &Companion{Version: version, Hash: t.Hash, Seen: statements(g.Train)}
+	c := &Companion{Version: version, Hash: t.Hash, Seen: statements(slices.Concat(g.Train, g.Valid, g.Test))}
 	train := g.NewIndex(g.Train)
 	examples, types, err := trainingQueries(ctx, g, train, o)
 	if err != nil {
@@ -290,7 +291,7 @@ func (c *Companion) Renumber(own *embed.Table, g *dataset.Graph) error {
 		rels[name] = int32(i)
 	}
 	var seen []dataset.Triple
-	for _, t := range g.Train {
+	for _, t := range slices.Concat(g.Train, g.Valid, g.Test) {
 		h, ok1 := ents[g.Entities[t.H]]
 		r, ok2 := rels[g.Relations[t.R]]
 		tail, ok3 := ents[g.Entities[t.T]]
