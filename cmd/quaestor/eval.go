@@ -27,7 +27,7 @@ func (a *app) evalCommand() *cobra.Command {
 			"quaestor eval perplexity --model smollm2-135m-instruct-q4_1.gguf --text text.txt",
 		),
 	}
-	c.AddCommand(a.evalW3CCommand(), a.evalAskCommand(), a.evalPerplexityCommand(), a.evalFactsCommand(), a.evalQueriesCommand(), a.evalLinkCommand())
+	c.AddCommand(a.evalW3CCommand(), a.evalAskCommand(), a.evalPerplexityCommand(), a.evalFactsCommand(), a.evalEvidenceCommand(), a.evalQueriesCommand(), a.evalLinkCommand())
 	return c
 }
 

@@ -35,6 +35,7 @@ type Result struct {
 	Pages    []Page    // where the evidence is, the best first
 	Score    float64   // of the weakest match
 	Searched []*library.Filing
+	near     []Page // found by words
 }
 
 // Refusal says why there is no answer. Code is one of the console's.

@@ -1,17 +1,344 @@
 package retrieve
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"slices"
+	"strings"
 
+	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/kg/doc"
+	"github.com/quaestor-kg/quaestor/reasoning/retrieve/bm25"
+	"github.com/quaestor-kg/quaestor/reasoning/retrieve/lexicon"
 	"github.com/quaestor-kg/quaestor/reasoning/retrieve/library"
+	"github.com/quaestor-kg/quaestor/reasoning/retrieve/plan"
 )
 
-// text finds passages for a question.
-func (r *Retriever) text(ctx context.Context, x *Result, companies []*library.Company) error {
-	return nil
+// bag is a filing's pages as words, made once.
+type bag struct {
+	pages [][]string
+	// lines are what its facts are called, with the page each stands on.
+	lines []line
 }
 
-// rank lists the pages where the evidence is.
+type line struct {
+	words []string
+	page  int
+}
+
+// bag returns the words of a filing's pages.
+func (r *Retriever) bag(ctx context.Context, f *library.Filing) (*bag, error) {
+	r.mu.Lock()
+	b := r.bags[f]
+	r.mu.Unlock()
+	if b != nil {
+		return b, nil
+	}
+	b = &bag{}
+	tree, err := r.lib.Tree(f)
+	switch {
+	case errors.Is(err, kg.ErrNoBlob): // only facts are kept
+	case err != nil:
+		return nil, err
+	default:
+		for p := range tree.Pages {
+			b.pages = append(b.pages, Words(tree.PageText(p)))
+		}
+	}
+	facts, err := r.lib.Facts(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	for i := range facts.All {
+		x := &facts.All[i]
+		if !x.Numeric || x.Span.Page < 0 {
+			continue
+		}
+		b.lines = append(b.lines, line{Words(r.Line(f, i, facts)), x.Span.Page})
+	}
+	r.mu.Lock()
+	r.bags[f] = b
+	r.mu.Unlock()
+	return b, nil
+}
+
+// Line writes a fact in words: company, figure, members, row and period.
+func (r *Retriever) Line(f *library.Filing, i int, facts *library.Facts) string {
+	x := &facts.All[i]
+	parts := []string{}
+	if f.Company != nil {
+		parts = append(parts, f.Company.Short())
+	}
+	parts = append(parts, r.lib.Concept(x.Concept).Title())
+	for _, d := range x.Dims {
+		if d.Typed {
+			parts = append(parts, d.Member)
+		} else {
+			parts = append(parts, r.lib.Concept(d.Member).Title())
+		}
+	}
+	if !sentence(x.Row) {
+		parts = append(parts, x.Row)
+	}
+	if len(x.Period.End) >= 4 {
+		parts = append(parts, x.Period.End[:4])
+	}
+	return strings.Join(parts, " ")
+}
+
+// stopwords tell nothing about what a text is about.
+var stopwords = map[string]bool{
+	"of": true, "in": true, "to": true, "for": true, "on": true, "by": true, "with": true, "at": true, "from": true, "as": true, "or": true, "is": true, "are": true, "was": true,
+	"were": true, "be": true, "that": true, "this": true, "it": true, "its": true, "we": true, "our": true, "which": true, "what": true, "how": true, "did": true, "do": true, "does": true,
+	"has": true, "have": true, "had": true, "any": true, "not": true, "if": true, "there": true, "their": true, "than": true, "been": true, "will": true, "may": true, "such": true, "other": true,
+	"fiscal": true, "fy": true, "year": true, "company": true, "much": true, "many": true, "who": true, "s": true, "us": true, "answer": true, "question": true, "please": true, "give": true, "would": true,
+}
+
+// Words are the folded words of a text without those that tell nothing.
+func Words(s string) []string {
+	return slices.DeleteFunc(lexicon.Stems(s), func(w string) bool { return stopwords[w] || len(w) == 1 })
+}
+
+// terms makes the query of a question: its words without companies and
+// periods, which are filters, and the wordings of its figures with less weight.
+func (r *Retriever) terms(q *plan.Question) []bm25.Term {
+	text := []byte(q.Text)
+	blank := func(from, to int) {
+		for i := max(0, from); i < to && i < len(text); i++ {
+			text[i] = ' '
+		}
+	}
+	for _, c := range q.Companies {
+		blank(c.From, c.To)
+	}
+	for _, p := range q.Periods {
+		blank(p.From, p.To)
+	}
+	terms := bm25.Terms(Words(string(text)))
+	seen := map[string]bool{}
+	for _, t := range terms {
+		seen[t.Word] = true
+	}
+	for _, m := range q.Measures {
+		for _, l := range m.Leaves {
+			for _, run := range l.Runs {
+				ws, known := lexicon.Default().Wordings(run.Text)
+				if !known && m.Named == "" {
+					continue
+				}
+				for i, w := range ws {
+					if i > 4 {
+						break
+					}
+					for _, s := range Words(w.Text) {
+						if !seen[s] {
+							seen[s] = true
+							terms = append(terms, bm25.Term{Word: s, Weight: 0.35})
+						} else if i == 0 && m.Named != "" {
+							terms = append(terms, bm25.Term{Word: s, Weight: 0.5})
+						}
+					}
+				}
+			}
+		}
+	}
+	return terms
+}
+
+// within are the filings a question is about: those of its companies, of its
+// periods if any filing is.
+func (r *Retriever) within(q *plan.Question, companies []*library.Company) []*library.Filing {
+	var all []*library.Filing
+	for _, c := range companies {
+		all = append(all, c.Filings...)
+	}
+	if len(all) == 0 {
+		all = r.lib.Filings
+	}
+	periods := append(slices.Clone(q.Periods), q.Reports...)
+	if len(periods) == 0 {
+		return all
+	}
+	score := func(f *library.Filing) int {
+		best := 0
+		for _, p := range periods {
+			s := 0
+			switch {
+			case p.Kind == plan.Day && (f.PeriodEnd == p.End.Format("2006-01-02") || f.Filed == p.End.Format("2006-01-02")):
+				s = 4
+			case p.Kind == plan.Day && p.Year == f.FiscalYear:
+				s = 1
+			case p.Kind == plan.Quarter && f.FiscalYear == p.Year && f.FiscalPart == [...]string{"", "Q1", "Q2", "Q3", "Q4"}[p.Quarter]:
+				s = 4
+			case (p.Kind == plan.Fiscal || p.Kind == plan.Quarter) && f.FiscalYear == p.Year:
+				s = 3
+				if p.Kind == plan.Fiscal && !f.Annual() {
+					s = 2
+				}
+			case p.Kind == plan.Fiscal && f.FiscalYear == p.Year+1, p.Kind == plan.Last:
+				s = 1
+			}
+			best = max(best, s)
+		}
+		return best
+	}
+	top := 0
+	for _, f := range all {
+		top = max(top, score(f))
+	}
+	if top == 0 {
+		return all
+	}
+	least := top
+	if top == 3 {
+		least = 2
+	}
+	var list []*library.Filing
+	for _, f := range all {
+		if score(f) >= least {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// scored is a page with the parts of its score.
+type scored struct {
+	Page
+	score float64
+}
+
+// ranked ranks the pages of filings by fusion (reciprocal ranks) of their
+// words and of what their facts are called.
+func (r *Retriever) ranked(ctx context.Context, q *plan.Question, filings []*library.Filing, k int) ([]scored, error) {
+	words, lines := bm25.New(), bm25.New()
+	var ofPage, ofLine []Page
+	for _, f := range filings {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		b, err := r.bag(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		for p, w := range b.pages {
+			words.Add(w)
+			ofPage = append(ofPage, Page{f, p})
+		}
+		for _, l := range b.lines {
+			lines.Add(l.words)
+			ofLine = append(ofLine, Page{f, l.page})
+		}
+	}
+	terms := r.terms(q)
+	sum := map[Page]float64{}
+	var order []Page
+	add := func(p Page, rank int, weight float64) {
+		if _, ok := sum[p]; !ok {
+			order = append(order, p)
+		}
+		sum[p] += weight / float64(20+rank)
+	}
+	for i, h := range words.Search(terms, 100, nil) {
+		add(ofPage[h.Doc], i, 1)
+	}
+	if !q.Sentences {
+		seen, n := map[Page]bool{}, 0
+		for _, h := range lines.Search(terms, 400, nil) {
+			if p := ofLine[h.Doc]; !seen[p] {
+				seen[p] = true
+				add(p, n, 1)
+				n++
+			}
+		}
+	}
+	list := make([]scored, 0, len(order))
+	for _, p := range order {
+		list = append(list, scored{p, sum[p]})
+	}
+	slices.SortStableFunc(list, func(a, b scored) int { return cmp.Compare(b.score, a.score) })
+	return list[:min(k, len(list))], nil
+}
+
+// text finds pages and passages for a question that figures do not answer.
+func (r *Retriever) text(ctx context.Context, x *Result, companies []*library.Company) error {
+	q := &x.Question
+	filings := r.within(q, companies)
+	list, err := r.ranked(ctx, q, filings, 20)
+	if err != nil {
+		return err
+	}
+	for _, s := range list {
+		x.near = append(x.near, s.Page)
+	}
+	if !q.Sentences {
+		return nil
+	}
+	x.Passages, err = r.passages(q, list[:min(8, len(list))])
+	return err
+}
+
+// passages picks the paragraphs of pages that say most of what is asked.
+func (r *Retriever) passages(q *plan.Question, pages []scored) ([]Passage, error) {
+	x := bm25.New()
+	var of []Passage
+	for _, s := range pages {
+		tree, err := r.lib.Tree(s.Filing)
+		if err != nil {
+			return nil, err
+		}
+		for n := range tree.Nodes {
+			d := tree.Nodes[n]
+			if int(d.Page) != s.Page.Page || d.Kind != doc.Paragraph && d.Kind != doc.Row && d.Kind != doc.Sentence {
+				continue
+			}
+			text := tree.Str(n)
+			if d.Kind == doc.Paragraph && len(text) > 700 || d.Kind == doc.Sentence && int(d.To-d.From) == len(tree.Str(int(d.Parent))) {
+				continue // long paragraphs by their sentences, short ones whole
+			}
+			if d.Kind == doc.Sentence && len(tree.Str(int(d.Parent))) <= 700 || len(text) < 25 {
+				continue
+			}
+			head := tree.Headings(n)
+			x.Add(append(Words(text), Words(strings.Join(head, " "))...))
+			of = append(of, Passage{Filing: s.Filing, From: int(d.From), To: int(d.To), Page: s.Page.Page, Text: strings.Join(strings.Fields(text), " "), Heading: head, Score: s.score})
+		}
+	}
+	hits := x.Search(r.terms(q), 30, nil)
+	if len(hits) == 0 {
+		return nil, nil
+	}
+	list := make([]Passage, 0, len(hits))
+	for _, h := range hits {
+		p := of[h.Doc]
+		p.Score = h.Score
+		list = append(list, p)
+	}
+	if r.opt.Encoder != nil {
+		texts := []string{q.Text}
+		for _, p := range list {
+			texts = append(texts, p.Text[:min(len(p.Text), 500)])
+		}
+		vs := r.opt.Encoder.Embed(texts)
+		for i := range list {
+			list[i].Score = list[i].Score/hits[0].Score + dot(vs[0], vs[i+1])
+		}
+		slices.SortStableFunc(list, func(a, b Passage) int { return cmp.Compare(b.Score, a.Score) })
+	}
+	return list[:min(5, len(list))], nil
+}
+
+func dot(a, b []float32) float64 {
+	var s float64
+	for i := range a {
+		s += float64(a[i]) * float64(b[i])
+	}
+	return s
+}
+
+// rank lists the pages where the evidence is: that of the answer first, hop by
+// hop, then where else it is stated, then what is like it.
 func (r *Retriever) rank(x *Result) {
 	seen := map[Page]bool{}
 	add := func(f *library.Filing, p int) {
@@ -33,5 +360,8 @@ func (r *Retriever) rank(x *Result) {
 				add(c.Others[i].Filing, c.Others[i].Fact.Span.Page)
 			}
 		}
+	}
+	for _, p := range x.near {
+		add(p.Filing, p.Page)
 	}
 }

@@ -43,6 +43,8 @@ const DefaultTrust = 0.66
 type Retriever struct {
 	lib *library.Library
 	opt Options
+	// keep, if set, is which facts there are.
+	keep func(*library.Filing, *fact.Fact) bool
 	*derived
 }
 
@@ -52,6 +54,7 @@ type derived struct {
 
 	mu      sync.Mutex
 	shelves map[*library.Company]*shelf
+	bags    map[*library.Filing]*bag
 }
 
 // New returns a retriever.
@@ -59,7 +62,7 @@ func New(l *library.Library, o Options) *Retriever {
 	if o.Trust == 0 {
 		o.Trust = DefaultTrust
 	}
-	return &Retriever{l, o, &derived{words: newWeights(l), shelves: map[*library.Company]*shelf{}}}
+	return &Retriever{l, o, nil, &derived{words: newWeights(l), shelves: map[*library.Company]*shelf{}, bags: map[*library.Filing]*bag{}}}
 }
 
 // Over is the retriever over the library of another snapshot of the same
@@ -68,7 +71,13 @@ func (r *Retriever) Over(l *library.Library) *Retriever {
 	if !l.Same(r.lib) {
 		return nil
 	}
-	return &Retriever{l, r.opt, r.derived}
+	return &Retriever{l, r.opt, r.keep, r.derived}
+}
+
+// Within is a retriever that knows only some of the facts: a reader who was
+// given some pages.
+func (r *Retriever) Within(keep func(*library.Filing, *fact.Fact) bool) *Retriever {
+	return &Retriever{r.lib, r.opt, keep, &derived{words: r.words, shelves: map[*library.Company]*shelf{}, bags: r.bags}}
 }
 
 // Library returns the library it answers from.
@@ -461,16 +470,18 @@ func extreme(cell []at, first bool) at {
 	return best
 }
 
-// better prefers the more accurate of two facts of a filing, then one that is
-// shown in a table, then the earlier.
-func better(a, b at) bool {
-	if da, db := accuracy(a.fact), accuracy(b.fact); da != db {
+func better(a, b at) bool { return Better(a.fact, b.fact) }
+
+// Better prefers the more accurate of two facts of one filing that state the
+// same thing, then one that is shown, then one in a table.
+func Better(a, b *fact.Fact) bool {
+	if da, db := accuracy(a), accuracy(b); da != db {
 		return da > db
 	}
-	if ha, hb := a.fact.Span.Page < 0, b.fact.Span.Page < 0; ha != hb {
+	if ha, hb := a.Span.Page < 0, b.Span.Page < 0; ha != hb {
 		return hb
 	}
-	return !sentence(a.fact.Row) && sentence(b.fact.Row)
+	return !sentence(a.Row) && sentence(b.Row)
 }
 
 // accuracy is the decimals of a fact as a number; INF is the most.

@@ -40,7 +40,7 @@ func (r *Retriever) shelfOf(ctx context.Context, c *library.Company, filings []*
 		}
 		for i := range facts.All {
 			x := &facts.All[i]
-			if x.Nil || !x.Numeric {
+			if x.Nil || !x.Numeric || r.keep != nil && !r.keep(f, x) {
 				continue
 			}
 			m := s.concepts[x.Concept]
