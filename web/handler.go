@@ -87,7 +87,7 @@ var validBase = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*$`)
 
 // views are the paths that the client draws; each answers with index.html.
 // Unknown paths stay 404, so that a mistyped API path never looks like a page.
-var views = regexp.MustCompile(`^/(?:|ask(?:/[A-Za-z0-9_-]{1,64})?|query|explore|data(?:/(?:stats|shape))?|system)$`)
+var views = regexp.MustCompile(`^/(?:|ask(?:/[A-Za-z0-9_-]{1,64})?|query|explore|sources(?:/[A-Za-z0-9._~%-]{1,128}(?:/facts)?)?|data(?:/(?:stats|shape))?|system)$`)
 
 type handler struct {
 	base  string

@@ -4,7 +4,7 @@
 import { useSignal } from "@preact/signals";
 import { useMemo, useRef } from "preact/hooks";
 import { visible } from "../core/format.ts";
-import { set } from "../core/router.ts";
+import { href, links, set } from "../core/router.ts";
 import type { Path, Span, Statement, Term } from "../core/types.ts";
 import { t } from "../strings/en.ts";
 import { Icon, type IconName } from "../shell/icons.tsx";
@@ -234,6 +234,7 @@ function SourceCard({ run }: { run: Run }) {
         ) : (
           <span>{statement.source?.label ?? statement.source?.document ?? (statement.g ? t.proof.inGraph(termText(statement.g)) : t.proof.defaultGraph)}</span>
         )}
+        {span?.start !== undefined ? <a href={href(links.source(span.doc, span))}>{t.proof.openSource}</a> : null}
         {rows.length > 0 ? <span>{t.proof.forRows(rows.map((r) => r + 1))}</span> : null}
         <span class="sp" />
         <button type="button" class="textlink" onClick={() => void copyText(citation(run, statement, span), t.proof.copied)}>

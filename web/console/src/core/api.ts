@@ -118,6 +118,8 @@ const q = (params: Record<string, string | number | undefined>): string => {
   return s.toString();
 };
 
+const document_ = (id: string): string => "/api/documents/" + encodeURIComponent(id);
+
 export const api = {
   health: (signal?: AbortSignal) => getJson<T.Health>("/api/health", signal),
   stats: (signal?: AbortSignal) => getJson<T.Stats>("/api/stats", signal),
@@ -133,5 +135,12 @@ export const api = {
   record: (run: string, signal?: AbortSignal) => getJson<{ run: string; at?: string; question?: string; events?: T.AskEvent[] }>("/api/ask/" + encodeURIComponent(run), signal),
   feedback: (run: string, verdict: "right" | "wrong", kind?: string, note?: string) =>
     postJson<unknown>(`/api/ask/${encodeURIComponent(run)}/feedback`, { verdict, kind, note }),
+  documents: (signal?: AbortSignal) => getJson<{ items: T.DocumentItem[] }>("/api/documents", signal),
+  blocks: (doc: string, page: string, mark: string, signal?: AbortSignal) => getJson<T.SourcePage>(document_(doc) + "/blocks?" + q({ page, mark }), signal),
+  facts: (doc: string, as: string, concept: string, cursor: string | undefined, signal?: AbortSignal) =>
+    getJson<T.FactPage>(document_(doc) + "/facts?" + q({ as, concept, cursor, k: 200 }), signal),
+  span: (doc: string, span: string, h: string, signal?: AbortSignal) => getJson<T.SpanQuote>(`/api/spans/${encodeURIComponent(doc + ":" + span)}?` + q({ h }), signal),
+  deletion: (doc: string) => postJson<T.Deletion>(document_(doc) + "/deletion", {}),
+  forget: (doc: string, token: string) => remove(document_(doc) + "?" + q({ token })).then((r) => r.json() as Promise<T.Deletion>),
   stop: (run: string) => remove("/api/ask/" + encodeURIComponent(run)),
 };

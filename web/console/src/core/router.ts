@@ -4,7 +4,7 @@ import { computed, signal } from "@preact/signals";
 import { url } from "./api.ts";
 
 export interface Route {
-  /** first segment: ask, query, explore, data, system */
+  /** first segment: ask, query, explore, sources, data, system */
   view: string;
   /** segments after the view */
   rest: string[];
@@ -54,7 +54,7 @@ export function listen() {
     if (e.defaultPrevented || e.button !== 0 || e.metaKey || e.ctrlKey || e.shiftKey || e.altKey) return;
     const a = e.composedPath().find((n): n is HTMLAnchorElement => n instanceof HTMLAnchorElement);
     if (!a || a.target !== "" || a.hasAttribute("download") || a.origin !== location.origin) return;
-    if (!/^\/(?:(?:ask|query|explore|data|system)(?:\/|$)|$)/.test(a.pathname.slice(base.length))) return;
+    if (!/^\/(?:(?:ask|query|explore|sources|data|system)(?:\/|$)|$)/.test(a.pathname.slice(base.length))) return;
     if (a.pathname === location.pathname && a.search === location.search && a.hash !== "") return;
     e.preventDefault();
     const target = a.pathname + a.search;
@@ -67,5 +67,10 @@ export function listen() {
 
 export const links = {
   entity: (iri: string) => "/explore?iri=" + encodeURIComponent(iri),
+  source: (doc: string, span?: { start?: number; end?: number; sha256?: string }) => {
+    const path = "/sources/" + encodeURIComponent(doc.replace(/^urn:quaestor:doc:/, ""));
+    return span?.start === undefined || span.end === undefined ? path : `${path}?span=${span.start}-${span.end}` + (span.sha256 ? `&h=${span.sha256.slice(0, 16)}` : "");
+  },
+  facts: (doc: string) => "/sources/" + encodeURIComponent(doc) + "/facts",
   ask: (question: string) => "/ask?q=" + encodeURIComponent(question),
 };

@@ -397,3 +397,109 @@ export interface Choices {
   mass?: number;
   items: { label: string; curie?: string; iri?: string; share: number }[];
 }
+
+export interface DocumentItem {
+  id: string;
+  iri: string;
+  title: string;
+  name: string;
+  mediaType?: string;
+  form?: string;
+  amends?: string;
+  company?: string;
+  filer?: string;
+  fiscalYear?: number;
+  fiscalPeriod?: string;
+  periodEnd?: string;
+  filed?: string;
+  accession?: string;
+  partOf?: string;
+  pages?: number;
+  bytes: number;
+  sha256: string;
+}
+
+/** Text and its bytes in the file; mark is set for what is cited. */
+export interface SourceRun {
+  t: string;
+  from: number;
+  to: number;
+  mark?: number;
+}
+
+export interface SourceBlock {
+  kind: "heading" | "paragraph" | "table";
+  level?: number;
+  runs?: SourceRun[];
+  rows?: { cells: { runs: SourceRun[]; head?: boolean; col: number; span?: number }[] }[];
+}
+
+export interface SourcePage {
+  document: DocumentItem;
+  page: number;
+  pages: number;
+  blocks: SourceBlock[];
+}
+
+export interface FactSpan {
+  doc: string;
+  start: number;
+  end: number;
+  sha256: string;
+}
+
+export interface FactItem {
+  id: string;
+  iri: string;
+  concept: string;
+  name: string;
+  label: string;
+  own?: boolean;
+  value: string;
+  numeric?: boolean;
+  nil?: boolean;
+  unit?: string;
+  decimals?: string;
+  scale?: number;
+  start?: string;
+  end?: string;
+  dims?: { axis: string; member: string }[];
+  row?: string;
+  column?: string;
+  footnote?: string;
+  page?: number;
+  span: FactSpan;
+  versions?: { doc: string; title: string; filed?: string; value: string; decimals?: string; differs?: boolean; page?: number; span: FactSpan }[];
+}
+
+export interface FactPage {
+  document: DocumentItem;
+  items: FactItem[];
+  total: number;
+  next?: string;
+}
+
+export interface SpanQuote {
+  id: string;
+  doc: string;
+  title: string;
+  start: number;
+  end: number;
+  sha256: string;
+  state: SpanState;
+  page?: number;
+  text: string;
+  before?: string;
+  after?: string;
+}
+
+export interface Deletion {
+  document: string;
+  statements: number;
+  only: number;
+  shared: number;
+  spans: number;
+  index_entries: number;
+  orphans: number;
+  token?: string;
+}

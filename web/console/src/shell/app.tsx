@@ -15,6 +15,7 @@ import { Announcer, Skeleton } from "./widgets.tsx";
 
 const QueryView = lazy(() => import("../query/view.tsx").then((m) => m.QueryView));
 const ExploreView = lazy(() => import("../explore/view.tsx").then((m) => m.ExploreView));
+const SourcesView = lazy(() => import("../sources/view.tsx").then((m) => m.SourcesView));
 const DataView = lazy(() => import("../data/view.tsx").then((m) => m.DataView));
 const SystemView = lazy(() => import("../data/view.tsx").then((m) => m.SystemView));
 const Overlays = lazy(() => import("./overlays.tsx").then((m) => m.Overlays));
@@ -23,6 +24,7 @@ const nav = [
   ["ask", "/", t.nav.ask],
   ["query", "/query", t.nav.query],
   ["explore", "/explore", t.nav.explore],
+  ["sources", "/sources", t.nav.sources],
   ["data", "/data", t.nav.data],
   ["system", "/system", t.nav.system],
 ] as const;
@@ -104,6 +106,8 @@ function View() {
       return <QueryView fallback={wait} />;
     case "explore":
       return <ExploreView fallback={wait} />;
+    case "sources":
+      return <SourcesView fallback={wait} />;
     case "data":
       return <DataView fallback={wait} />;
     case "system":

@@ -9,7 +9,7 @@ import { settings } from "../core/settings.ts";
 export type Overlay = "" | "palette" | "settings" | "help";
 export const overlay = signal<Overlay>("");
 
-const views: Record<string, string> = { a: "/", q: "/query", e: "/explore", d: "/data", s: "/system" };
+const views: Record<string, string> = { a: "/", q: "/query", e: "/explore", s: "/sources", d: "/data", y: "/system" };
 
 function inField(e: KeyboardEvent): boolean {
   const el = e.composedPath()[0];
