@@ -119,12 +119,7 @@ func (t *Table) Score(q []float32, e int32) float32 {
 
 // ScoreBatch writes the scores of qs [n][Rank] against all entities into out
 // [n][N].
-func (t *Table) ScoreBatch(qs, out []float32) {
-	k, n := t.Rank(), t.Entities()
-	for i := 0; (i+1)*k <= len(qs); i++ {
-		t.rows.Multiply(qs[i*k:(i+1)*k], out[i*n:(i+1)*n])
-	}
-}
+func (t *Table) ScoreBatch(qs, out []float32) { t.rows.MultiplyMany(qs, out) }
 
 // ScoreVectors returns the score of vectors that need not be in the table.
 func (t *Table) ScoreVectors(head []float32, r int32, tail []float32) float32 {

@@ -64,6 +64,33 @@ func (m Rows) Multiply(q, out []float32) {
 	}
 }
 
+// MultiplyMany is Multiply for many queries [n][K] into out [n][N], with the
+// same bits: a block of rows is read once for all of them.
+func (m Rows) MultiplyMany(qs, out []float32) {
+	n := len(qs) / max(m.K, 1)
+	if len(out) < n*m.N {
+		panic(fmt.Sprintf("kernel: result of %d for %d queries against %d rows", len(out), n, m.N))
+	}
+	padded := NewRows(n, m.K)
+	for i := range n {
+		copy(padded.Row(i), qs[i*m.K:(i+1)*m.K])
+	}
+	step := blockRows(m.Stride)
+	var last [4]float32
+	for lo := 0; lo < m.N; lo += step {
+		hi := min(lo+step, m.N)
+		whole := lo + (hi-lo)&^3
+		for i := range n {
+			q, to := padded.Full(i), out[i*m.N:(i+1)*m.N]
+			dots(m.Data[lo*m.Stride:], q, to[lo:whole], m.Stride)
+			if whole < hi {
+				dots(m.Data[whole*m.Stride:], q, last[:], m.Stride)
+				copy(to[whole:hi], last[:])
+			}
+		}
+	}
+}
+
 // MultiplyRow is one result of Multiply, with the same bits.
 func (m Rows) MultiplyRow(q []float32, i int) float32 {
 	row := m.Row(i)
