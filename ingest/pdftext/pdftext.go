@@ -6,9 +6,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"sort"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/dslipak/pdf"
@@ -22,8 +24,14 @@ func Is(body []byte) bool { return bytes.HasPrefix(body, []byte("%PDF-")) }
 const (
 	maxPages = 10_000
 	maxText  = 64 << 20
-	maxTime  = 2 * time.Minute
+	maxTime  = 30 * time.Second
+	maxStuck = 4
 )
+
+// stuck counts readings that did not end: on some damaged documents the
+// library's lexer spins at the end of the file (dslipak/pdf v0.0.2, lex.go,
+// readByte), and a goroutine cannot be stopped from outside.
+var stuck atomic.Int32
 
 // ErrPassword: the document is encrypted.
 var ErrPassword = errors.New("it is protected by a password; save it without one")
@@ -34,6 +42,9 @@ func Text(body []byte) ([]byte, error) {
 		text []byte
 		err  error
 	}
+	if stuck.Load() >= maxStuck {
+		return nil, fmt.Errorf("%d damaged PDFs before it are still being read: start the program anew", maxStuck)
+	}
 	done := make(chan result, 1)
 	go func() {
 		text, err := read(body)
@@ -43,7 +54,8 @@ func Text(body []byte) ([]byte, error) {
 	case r := <-done:
 		return r.text, r.err
 	case <-time.After(maxTime):
-		return nil, fmt.Errorf("its text was not read within %v", maxTime)
+		stuck.Add(1)
+		return nil, fmt.Errorf("damaged PDF: its text was not read within %v", maxTime)
 	}
 }
 
@@ -60,17 +72,17 @@ func read(body []byte) (text []byte, err error) {
 		}
 		return nil, fmt.Errorf("damaged PDF: %w", err)
 	}
-	n := r.NumPage()
-	if n > maxPages {
-		return nil, fmt.Errorf("it has %d pages, more than %d", n, maxPages)
+	pages, err := leaves(r.Trailer().Key("Root").Key("Pages"), nil, 0)
+	if err != nil {
+		return nil, err
 	}
 	var b bytes.Buffer
 	any := false
-	for i := 1; i <= n; i++ {
-		if i > 1 {
+	for i, p := range pages {
+		if i > 0 {
 			b.WriteByte('\f')
 		}
-		page := lines(r.Page(i))
+		page := lines(pdf.Page{V: p})
 		any = any || strings.TrimSpace(page) != ""
 		b.WriteString(page)
 		if b.Len() > maxText {
@@ -83,6 +95,75 @@ func read(body []byte) (text []byte, err error) {
 	return b.Bytes(), nil
 }
 
+const maxDepth = 64
+
+// leaves lists the pages below a node of the page tree. The library's own walk
+// does not end on a damaged tree.
+func leaves(node pdf.Value, list []pdf.Value, depth int) ([]pdf.Value, error) {
+	if depth > maxDepth {
+		return nil, errors.New("damaged PDF: its tree of pages has a ring")
+	}
+	kids := node.Key("Kids")
+	if kids.Kind() != pdf.Array {
+		if node.Kind() != pdf.Dict {
+			return list, nil
+		}
+		up := node.Key("Parent")
+		for n := 0; up.Kind() == pdf.Dict; n++ {
+			if n > maxDepth {
+				return nil, errors.New("damaged PDF: its tree of pages has a ring")
+			}
+			up = up.Key("Parent")
+		}
+		return append(list, node), nil
+	}
+	var err error
+	for i := range kids.Len() {
+		if list, err = leaves(kids.Index(i), list, depth+1); err != nil {
+			return nil, err
+		}
+		if len(list) > maxPages {
+			return nil, fmt.Errorf("it has more than %d pages", maxPages)
+		}
+	}
+	return list, nil
+}
+
+// sound reports whether all streams of a page can be read to their ends: on a
+// damaged one the library's interpreter does not end.
+func sound(p pdf.Page) bool {
+	streams := []pdf.Value{p.V.Key("Contents")}
+	if c := streams[0]; c.Kind() == pdf.Array {
+		streams = streams[:0]
+		for i := range c.Len() {
+			streams = append(streams, c.Index(i))
+		}
+	}
+	for _, f := range p.Fonts() {
+		if u := p.Font(f).V.Key("ToUnicode"); u.Kind() == pdf.Stream {
+			streams = append(streams, u)
+		}
+	}
+	forms := p.Resources().Key("XObject")
+	for _, f := range forms.Keys() {
+		if x := forms.Key(f); x.Kind() == pdf.Stream && x.Key("Subtype").Name() == "Form" {
+			streams = append(streams, x)
+		}
+	}
+	for _, s := range streams {
+		if s.Kind() != pdf.Stream {
+			return false
+		}
+		r := s.Reader()
+		n, err := io.Copy(io.Discard, io.LimitReader(r, maxText+1))
+		r.Close()
+		if err != nil || n > maxText {
+			return false
+		}
+	}
+	return true
+}
+
 // lines puts the pieces of a page back into lines, from the top, and marks
 // gaps between lines as ends of paragraphs. Within a line pieces keep the order
 // they are drawn in: their places are not to be trusted where a font states no
@@ -93,7 +174,7 @@ func lines(p pdf.Page) (out string) {
 			out = ""
 		}
 	}()
-	if p.V.IsNull() {
+	if !sound(p) {
 		return ""
 	}
 	pieces := p.Content().Text

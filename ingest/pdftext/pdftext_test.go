@@ -67,16 +67,3 @@ func TestText(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-func FuzzText(f *testing.F) {
-	f.Add(document([]string{"a"}))
-	f.Add([]byte("%PDF-1.4\nxref\n0 1\ntrailer<</Root 1 0 R>>\nstartxref\n9\n%%EOF"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) > 1<<14 {
-			return
-		}
-		if text, err := Text(b); err == nil && len(text) == 0 {
-			t.Error("no text and no error")
-		}
-	})
-}
