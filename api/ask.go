@@ -247,5 +247,20 @@ func (s *Service) Ask(ctx context.Context, q reasoning.Question, emit func(reaso
 	defer release()
 	ctx, cancel := context.WithTimeout(ctx, s.opt.AskTimeout)
 	defer cancel()
-	return s.askOnce(ctx, q, emit)
+	if q.Run == "" {
+		q.Run = NewID()
+	}
+	run := &Run{ID: q.Run, Question: q.Text, Started: time.Now(), asked: q, cancel: cancel, changed: make(chan struct{})}
+	s.runs.put(run)
+	defer run.end()
+	a, err := s.askOnce(ctx, q, func(ev reasoning.Event) {
+		if e := run.add(ev.Name, ev.Data); e != nil {
+			s.opt.Logger.Error("event not recorded", "run", run.ID, "err", e)
+		}
+		if emit != nil {
+			emit(ev)
+		}
+	})
+	run.answered(a)
+	return a, err
 }

@@ -14,6 +14,7 @@ import (
 
 func (a *app) askCommand() *cobra.Command {
 	var strict, events bool
+	var after []string
 	c := &cobra.Command{
 		Use:   "ask QUESTION",
 		Short: "Answers a question from the graph, with proof",
@@ -22,6 +23,7 @@ says why. A refusal ends with exit code 0, or 1 with --strict.`,
 		Example: examples(
 			`quaestor ask "who directed Alien" --store films`,
 			`quaestor ask "how many films star Tom Hanks" --json --store films`,
+			`quaestor ask "and Heat?" --after "who directed Alien" --store films`,
 			`quaestor ask "who directed Alien" --model smollm2-135m-instruct-q4_1.gguf --store films`,
 		),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -39,6 +41,11 @@ says why. A refusal ends with exit code 0, or 1 with --strict.`,
 				return err
 			}
 			q := reasoning.Question{Text: strings.TrimSpace(text), Beams: a.cfg.num("beams")}
+			for _, earlier := range after {
+				if q.Previous, err = a.previous(c.Context(), st, answerer, earlier, q.Previous); err != nil {
+					return err
+				}
+			}
 			if events {
 				return a.askEvents(c.Context(), st, answerer, q)
 			}
@@ -48,9 +55,27 @@ says why. A refusal ends with exit code 0, or 1 with --strict.`,
 	c.Flags().String("model", "", "decoder: embedded, none, or a GGUF file or safetensors folder (default embedded)")
 	c.Flags().String("kv", "", kvFlagHelp)
 	c.Flags().String("beams", "", "width of the search (default 8)")
+	c.Flags().StringArrayVar(&after, "after", nil, "ask this question before, so that the other can refer to it; may be given several times")
 	c.Flags().BoolVar(&strict, "strict", false, "exit with 1 if the question is refused")
 	c.Flags().BoolVar(&events, "events", false, "write every event as a JSON line")
 	return c
+}
+
+// previous asks a question for what a follow-up inherits from it.
+func (a *app) previous(ctx context.Context, st kg.Store, answerer reasoning.Answerer, text string, before *reasoning.Previous) (*reasoning.Previous, error) {
+	snap, err := st.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	defer snap.Close()
+	ctx, cancel := context.WithTimeout(ctx, a.cfg.duration("ask-timeout"))
+	defer cancel()
+	q := reasoning.Question{Text: strings.TrimSpace(text), Previous: before}
+	ans, err := answerer.Answer(ctx, snap, q, nil)
+	if err != nil {
+		return nil, err
+	}
+	return ans.AsPrevious(q), nil
 }
 
 // askStore answers one question over the newest state of a store and prints
@@ -99,6 +124,9 @@ func (a *app) askEvents(ctx context.Context, st kg.Store, answerer reasoning.Ans
 // printAnswer writes an answer for people.
 func printAnswer(w io.Writer, ans *reasoning.Answer) error {
 	var b strings.Builder
+	if ans.Follows != "" {
+		fmt.Fprintf(&b, "Follow-up: %s.\n", ans.Follows)
+	}
 	if ans.Status != "answered" {
 		fmt.Fprintf(&b, "Not answered: %s\n", ans.Reason)
 	} else {
@@ -112,6 +140,18 @@ func printAnswer(w io.Writer, ans *reasoning.Answer) error {
 		}
 		if ans.Confidence != nil {
 			fmt.Fprintf(&b, "Confidence: %d of 100 answers scored like this one were right.\n", int(*ans.Confidence*100))
+		}
+	}
+	if ans.Understood != "" && ans.Status == "answered" {
+		fmt.Fprintf(&b, "I understood: %s.\n", ans.Understood)
+	}
+	for i, alt := range ans.Alternatives {
+		if i == 0 {
+			fmt.Fprintln(&b, "\nIt could also mean:")
+		}
+		fmt.Fprintf(&b, "  %s (%d rows)\n", alt.English, alt.Rows)
+		if i == 2 {
+			break
 		}
 	}
 	if ans.SPARQL != "" {
