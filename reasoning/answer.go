@@ -56,10 +56,15 @@ type Alternative struct {
 
 // Answer is the outcome of a question; its JSON form is that of `ask --json`.
 type Answer struct {
-	Status     string   `json:"status"` // answered or refused
-	Answers    []Value  `json:"answers"`
-	Text       string   `json:"text"`
-	SPARQL     string   `json:"sparql"`
+	Run     string  `json:"run,omitempty"`
+	Status  string  `json:"status"` // answered or refused
+	Answers []Value `json:"answers"`
+	Text    string  `json:"text"`
+	SPARQL  string  `json:"sparql"`
+	// Inferred: the graph states no answer; what stands here is only likely.
+	// Meaning says what its probability has meant.
+	Inferred   bool     `json:"inferred,omitempty"`
+	Meaning    string   `json:"meaning,omitempty"`
 	Confidence *float64 `json:"confidence"` // 0 to 1, calibrated; nil: not calibrated
 	// Answerable is the calibrated probability that the graph holds an answer at
 	// all; nil: not calibrated.

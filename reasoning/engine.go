@@ -160,6 +160,7 @@ func (e *Engine) Answer(ctx context.Context, s kg.Snapshot, q Question, emit fun
 	if q.Run == "" {
 		q.Run = newRun()
 	}
+	t.answer.Run = q.Run
 	t.open(q.Run)
 	outcome := "failed"
 	defer func() {
