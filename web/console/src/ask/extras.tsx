@@ -1,6 +1,7 @@
 // What stands beside the answer: inferred links, kept apart, and what to ask next.
 
-import type { Run } from "./run.ts";
+import { useSignal } from "@preact/signals";
+import { chosenIri, outcome, type Run } from "./run.ts";
 import { start } from "./state.ts";
 import { KindTag, TermView } from "../shell/term.tsx";
 import { visible } from "../core/format.ts";
@@ -46,6 +47,48 @@ export function NextCard({ run }: { run: Run }) {
             {visible(n.question)}
           </button>
         ))}
+      </p>
+    </section>
+  );
+}
+
+/** FollowUp asks on from a finished run; what it carries over is shown before. */
+export function FollowUp({ run: r }: { run: Run }) {
+  const text = useSignal("");
+  const carry = useSignal(true);
+  if (outcome(r) !== "answered" || r.id === "") return null;
+  const about = r.mentions.flatMap((m) => {
+    const iri = chosenIri(m);
+    return m.candidates.find((c) => c.iri === iri)?.label ?? [];
+  });
+  const answers = r.total ?? r.rows.length;
+  return (
+    <section class="card follow" aria-label={t.ask.follow}>
+      <form
+        class="pad"
+        onSubmit={(e) => {
+          e.preventDefault();
+          if (text.value.trim() !== "") start({ question: text.value, after: carry.value ? r.id : undefined });
+        }}
+      >
+        <label class="vh" for="follow">{t.ask.follow}</label>
+        <input id="follow" type="text" autocomplete="off" maxLength={4096} placeholder={t.ask.followPlaceholder} value={text.value} onInput={(e) => (text.value = e.currentTarget.value)} />
+        <button type="submit">{t.ask.ask}</button>
+      </form>
+      <p class="chips small">
+        {carry.value ? (
+          <>
+            <span>{t.ask.carries}</span>
+            {about.slice(0, 4).map((x, i) => <span class="chip" key={i}>{visible(x)}</span>)}
+            {r.boolean === undefined ? <span class="chip">{t.ask.carriedAnswers(answers)}</span> : null}
+            <button type="button" class="textlink small" onClick={() => (carry.value = false)}>{t.ask.carryNothing}</button>
+          </>
+        ) : (
+          <>
+            <span>{t.ask.carriesNothing}</span>
+            <button type="button" class="textlink small" onClick={() => (carry.value = true)}>{t.ask.carryAgain}</button>
+          </>
+        )}
       </p>
     </section>
   );

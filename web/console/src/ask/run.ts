@@ -26,6 +26,8 @@ export interface Run {
   /** undefined until `open`; null = no decoder file */
   model?: string | null;
   calibration?: { n: number; date?: string; threshold: number } | null;
+  /** how a follow-up was read */
+  follow?: { how: string; question: string };
   stages: Record<StageName, StageState>;
   mentions: T.Mention[];
   pieces: WrittenPiece[];
@@ -97,6 +99,9 @@ export function apply(run: Run, ev: T.AskEvent): Run {
       next.mentions = [...run.mentions.filter((m) => m.i !== mention.i), mention].sort((a, b) => a.from - b.from);
       break;
     }
+    case "follow":
+      next.follow = { how: String(data.how ?? ""), question: String(data.question ?? "") };
+      break;
     case "token": {
       let from = Number(data.from ?? written(run).length);
       const added = list<T.Piece>(data.pieces).map((p) => {

@@ -13,7 +13,7 @@ import { Dialog, DialogHead, Skeleton } from "../shell/widgets.tsx";
 import { AnswerCard } from "./answer.tsx";
 import { ProofColumn } from "./proof.tsx";
 import { QueryCard } from "./query.tsx";
-import { InferredCard, NextCard } from "./extras.tsx";
+import { FollowUp, InferredCard, NextCard } from "./extras.tsx";
 import { chosenIri, type Run } from "./run.ts";
 import { again, busy, editing, openRun, recent, reset, run, start, stop, stopping } from "./state.ts";
 
@@ -171,6 +171,7 @@ function RunView({ run: r }: { run: Run }) {
             )}
           </div>
         )}
+        {r.follow ? <p class="small followed">{t.ask.followed(visible(r.follow.question), visible(r.follow.how))}</p> : null}
         <Readings run={r} />
       </section>
       <nav class="jump" aria-label={t.ask.sections}>
@@ -180,6 +181,7 @@ function RunView({ run: r }: { run: Run }) {
       </nav>
       <div class="left">
         <AnswerCard run={r} />
+        <FollowUp key={r.id} run={r} />
         <QueryCard run={r} />
         <InferredCard run={r} />
       </div>

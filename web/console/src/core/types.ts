@@ -227,6 +227,8 @@ export interface AskRequest {
   reading?: number;
   links?: { from: number; to: number; iri: string }[];
   inferred?: boolean;
+  /** run that this question follows up */
+  after?: string;
   lang?: string;
 }
 
