@@ -24,6 +24,8 @@ type Question struct {
 	Beams int
 	// Lang is the language of labels, such as "en".
 	Lang string
+	// Inferred allows an answer of what is likely where nothing is stated.
+	Inferred bool
 	// Previous makes the question a follow-up: "and Germany?". After names a run
 	// instead; whoever keeps runs turns it into Previous.
 	Previous *Previous
@@ -44,6 +46,10 @@ type Value struct {
 	Label    string `json:"label,omitempty"`
 	Datatype string `json:"datatype,omitempty"`
 	Lang     string `json:"lang,omitempty"`
+	// Kind is "inferred" for what is likely and not stated; Probability is then
+	// how likely, if that is calibrated.
+	Kind        string   `json:"kind,omitempty"`
+	Probability *float64 `json:"probability,omitempty"`
 }
 
 // Alternative is another reading with its answers.

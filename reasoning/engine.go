@@ -14,6 +14,7 @@ import (
 	"github.com/quaestor-kg/quaestor/reasoning/constrain"
 	"github.com/quaestor-kg/quaestor/reasoning/constrain/automaton"
 	"github.com/quaestor-kg/quaestor/reasoning/draft"
+	"github.com/quaestor-kg/quaestor/reasoning/infer"
 	"github.com/quaestor-kg/quaestor/reasoning/link"
 	"github.com/quaestor-kg/quaestor/reasoning/rank"
 	"github.com/quaestor-kg/quaestor/reasoning/verify"
@@ -47,6 +48,9 @@ type Options struct {
 	Drafts int
 	// Limits of the final query.
 	Limits sparql.Limits
+	// Inference finds what is likely where the graph states nothing, for
+	// questions that allow it; nil: none.
+	Inference *infer.Model
 	// Graph options of the view.
 	Graph constrain.Options
 }
@@ -210,6 +214,9 @@ type task struct {
 	forced *constrain.Pipeline
 	// among are the things that a follow-up chooses from.
 	among constrain.Set
+	// asksOf is the mention that the question is about, if the chosen draft is
+	// about something else (overlooked).
+	asksOf *int
 	// inspecting: the signals are wanted, whether or not a calibrator is there.
 	inspecting bool
 }
@@ -276,7 +283,7 @@ func (t *task) run() error {
 		return err
 	}
 	if len(t.drafts) == 0 {
-		return t.refuse(t.nothing())
+		return t.settle(t.nothing())
 	}
 	rows, err := t.execute()
 	if err != nil {
@@ -285,7 +292,12 @@ func (t *task) run() error {
 		}
 		return err
 	}
-	t.emit(Event{"stage", Stage{Stage: "infer", State: "skip"}})
+	if !t.q.Inferred || t.opt.Inference == nil {
+		t.emit(Event{"stage", Stage{Stage: "infer", State: "skip"}})
+	}
+	if r := t.overlooked(); r != nil {
+		return t.settle(r)
+	}
 	var proof *proof
 	if err := t.stage("evidence", "", func() (err error) { proof, err = t.prove(rows); return err }); err != nil {
 		return err
@@ -295,7 +307,7 @@ func (t *task) run() error {
 		return err
 	}
 	if refusal != nil {
-		return t.refuse(refusal)
+		return t.settle(refusal)
 	}
 	t.say(rows, proof)
 	return nil

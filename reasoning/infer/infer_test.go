@@ -119,7 +119,7 @@ func TestShapes(t *testing.T) {
 		} else if got != infertest.NS+want {
 			t.Errorf("%s: the first answer is %s, want %s", name, got, want)
 		}
-		if strings.Contains(name, "label") && r.Rows[0].Terms[1] != kg.NewString("Person 0") {
+		if strings.Contains(name, "label") && r.Rows[0].Terms[1] != kg.NewString(infertest.Name(0)) {
 			t.Errorf("%s: the label is %v", name, r.Rows[0].Terms[1])
 		}
 	}

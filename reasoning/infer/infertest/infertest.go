@@ -56,10 +56,17 @@ func World() []kg.TermQuad {
 		if i%7 != 0 {
 			out = append(out, Quad(person, "speaks", fmt.Sprint("language", city/3)))
 		}
-		label(person, "Person "+fmt.Sprint(i))
+		label(person, Name(i))
 		out = append(out, kg.TermQuad{S: IRI(person), P: IRI("age"), O: kg.NewTyped(fmt.Sprint(20+i%50), kg.XSD+"integer")})
 	}
 	return out
+}
+
+// Name is the label of a person.
+func Name(i int) string {
+	first := []string{"Anka", "Bero", "Cilla", "Dorin", "Edda", "Falk", "Gitta", "Henno", "Ilse", "Jorin"}
+	last := []string{"Aldermark", "Brandvig", "Carstock", "Dunhof", "Eikeland", "Fjellby", "Grothe", "Halvard", "Isberg"}
+	return first[i%10] + " " + last[i/10]
 }
 
 // City returns where a person of the world lives, and the country of it.
