@@ -48,10 +48,12 @@ func (m *Model) Footprint() Footprint {
 	s.Extend(min(positions, c.Context))
 	f.Cache = (m.store.Bytes() - before) / int64(min(positions, c.Context))
 	s.Release()
+	f.Cache += int64(8 * len(m.spec.Rope.Freq)) // cosines and sines of the position
 	heads := (2*c.Heads + 2*c.KVHeads) * c.HeadDim
-	row := 4 * (2*c.Dim + heads + 2*c.Hidden)             // of the pass
-	row += 4 * max(c.Dim, c.Heads*c.HeadDim, c.Hidden)    // digits of activations
-	f.Work = int64(row)*int64(chunk) + 2*4*int64(c.Vocab) // logits of a branch and a copy of them
+	row := 4 * (2*c.Dim + heads + 2*c.Hidden)          // of the pass
+	row += 4 * max(c.Dim, c.Heads*c.HeadDim, c.Hidden) // digits of activations
+	f.Work = int64(row)*int64(chunk) + 2*4*int64(c.Vocab)
+	f.Work += int64(m.Threads()) << 20 // scratch of products and attention
 	return f
 }
 
@@ -60,7 +62,7 @@ type Residence struct {
 	Positions int   // of the text that was read
 	Before    int64 // resident bytes of the process before the model was opened
 	Heap      int64 // what opening left on the heap: the tokenizer, norms, tables
-	Promised  int64 // Before, Heap and the footprint at so many positions
+	Promised  int64 // Before, Heap, the footprint at so many positions, 2 MiB for the runtime
 	Measured  int64 // resident bytes while the text is in the cache
 }
 
@@ -86,7 +88,8 @@ func MeasureResidence(ctx context.Context, positions int, open func() (*Model, e
 	r.Positions = max(1, min(positions, m.Config.Context-steps))
 	f := m.Footprint()
 	if r.Before > 0 {
-		r.Promised = r.Before + r.Heap + f.Total(r.Positions+steps)
+		// The collector's tables and the stacks grow a little too.
+		r.Promised = r.Before + r.Heap + f.Total(r.Positions+steps) + 2<<20
 	}
 	debug.FreeOSMemory() // the pages that Footprint tried
 	ids := make([]int32, r.Positions)

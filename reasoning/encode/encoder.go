@@ -35,8 +35,12 @@ type affine struct{ w, b []float32 }
 // linear is a matrix [out][in] and a bias [out].
 type linear struct {
 	w *tensor.Matrix
+	p *cpu.Packed // w as the kernels want it, or nil
 	b []float32
 }
+
+// product multiplies with the matrix.
+func (l *linear) product(y []float32) cpu.Product { return cpu.Product{W: l.w, P: l.p, Y: y} }
 
 type layer struct {
 	q, k, v, o linear
@@ -70,6 +74,13 @@ func fromFile(f *weights.File, threads int) (*Encoder, error) {
 		return nil, fmt.Errorf("%s: %w", f.Name, err)
 	}
 	e.pool = cpu.NewPool(threads)
+	for i := range e.layers {
+		w := &e.layers[i]
+		for _, l := range []*linear{&w.q, &w.k, &w.v, &w.o, &w.up, &w.down} {
+			l.p = e.pool.Pack(l.w, nil)
+		}
+	}
+	f.Idle() // what was packed is not read from the file again
 	e.runs.New = func() any { return newRun(e) }
 	return e, nil
 }
@@ -115,7 +126,11 @@ func (e *Encoder) read() (err error) {
 			return nil
 		}
 		var t *tensor.Matrix
-		t, err = f.Need(name, rows, cols)
+		if t, err = f.Need(name, rows, cols); err == nil {
+			if at, bad := t.NotFinite(); bad {
+				err = fmt.Errorf("tensor %q holds a number that is infinite or not a number, at place %d: %w", name, at, weights.ErrFormat)
+			}
+		}
 		return t
 	}
 	vector := func(name string, n int) []float32 {
@@ -128,7 +143,7 @@ func (e *Encoder) read() (err error) {
 		return affine{vector(name+".weight", e.dim), vector(name+".bias", e.dim)}
 	}
 	full := func(name string, out, in int) linear {
-		return linear{matrix(name+".weight", out, in), vector(name+".bias", out)}
+		return linear{w: matrix(name+".weight", out, in), b: vector(name+".bias", out)}
 	}
 	e.words = matrix("token_embd.weight", e.Tokenizer.Size(), e.dim)
 	e.positions = matrix("position_embd.weight", context, e.dim)
@@ -270,17 +285,17 @@ func (r *run) forward() {
 	for l := range e.layers {
 		w := &e.layers[l]
 		r.layer = w
-		r.products = [3]cpu.Product{{W: w.q.w, Y: r.q}, {W: w.k.w, Y: r.k}, {W: w.v.w, Y: r.v}}
+		r.products = [3]cpu.Product{w.q.product(r.q), w.k.product(r.k), w.v.product(r.v)}
 		e.pool.MatMul(r.x, n, r.products[:])
 		r.eachRow((*run).attnBias)
 		e.pool.Run(r.headJob, len(r.ends)*e.heads)
-		r.products[0] = cpu.Product{W: w.o.w, Y: r.y}
+		r.products[0] = w.o.product(r.y)
 		e.pool.MatMul(r.att, n, r.products[:1])
 		r.eachRow((*run).attnResidual)
-		r.products[0] = cpu.Product{W: w.up.w, Y: r.up}
+		r.products[0] = w.up.product(r.up)
 		e.pool.MatMul(r.x, n, r.products[:1])
 		r.eachRow((*run).gelu)
-		r.products[0] = cpu.Product{W: w.down.w, Y: r.y}
+		r.products[0] = w.down.product(r.y)
 		e.pool.MatMul(r.up, n, r.products[:1])
 		r.eachRow((*run).outResidual)
 		if r.probe != nil {
