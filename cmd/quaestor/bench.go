@@ -30,7 +30,7 @@ func (a *app) benchCommand() *cobra.Command {
 		),
 	}
 	c.PersistentFlags().Bool("record", false, "append the rows to docs/bench/NAME.tsv")
-	c.AddCommand(a.benchLoadCommand(), a.benchSPARQLCommand(), a.benchDecodeCommand(), a.benchKVCommand())
+	c.AddCommand(a.benchLoadCommand(), a.benchSPARQLCommand(), a.benchDecodeCommand(), a.benchKVCommand(), a.benchLinkCommand())
 	return c
 }
 
