@@ -30,6 +30,7 @@ const (
 	Counted   // ranks and comparisons of counts
 	Paired    // mentions compared or united, relations joined
 	Tabled    // several columns
+	Utmost    // the superlative of a class or of one step, and one step from it
 	shapes    = iota
 )
 
@@ -342,9 +343,9 @@ func (r *run) lower(loss float64, uses func(*Draft) bool) {
 }
 
 // quotas are shares of the kept drafts that go to the best of each shape: long
-// chains would crowd out short ones. The last three are only made where the
-// question has a word for them.
-var quotas = [shapes]float64{OneStep: 0.25, TwoSteps: 0.16, ThreeSteps: 0.08, FromClass: 0.06, Narrowed: 0.13, Other: 0.12, Counted: 0.10, Paired: 0.06, Tabled: 0.04}
+// chains would crowd out short ones. Ranks, pairs, tables and superlatives are
+// only made where the question has a word for them.
+var quotas = [shapes]float64{OneStep: 0.24, TwoSteps: 0.15, ThreeSteps: 0.08, FromClass: 0.06, Narrowed: 0.12, Other: 0.08, Counted: 0.10, Utmost: 0.16, Paired: 0.06, Tabled: 0.04}
 
 // keep chooses the drafts to return.
 func (r *run) keep() []Draft {

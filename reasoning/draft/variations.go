@@ -16,6 +16,7 @@ const (
 	extraLoss  = 0.05 // one more operation
 	wrongTurn  = 0.10 // max where the question has a word for min
 	numberGain = 0.4  // a number of the question is used
+	bareGain   = 0.10 // the superlative of a whole class: no other relation speaks for it
 )
 
 // variations adds, to the best chains, what is not a plain chain.
@@ -156,7 +157,11 @@ func (r *run) vary(b base, deep bool) {
 					continue
 				}
 				nv := v.add(constrain.Op{Kind: constrain.Edge, Step: g.StepOf(rd)}, w, v.with(fit.of(rd))-extraLoss, 1)
-				r.push(nv, Other)
+				shape := Other
+				if last == constrain.Max || last == constrain.Min {
+					shape = utmost(b)
+				}
+				r.push(nv, shape)
 				r.ends(nv)
 			}
 		}
@@ -320,6 +325,14 @@ func (r *run) ranges(v base, keep func(base, Shape)) {
 	}
 }
 
+// utmost is the shape of a superlative over a base.
+func utmost(b base) Shape {
+	if b.n <= 1 && len(b.p.Ops) <= 1 {
+		return Utmost
+	}
+	return Other
+}
+
 // extremes keeps the members with the largest or smallest value.
 func (r *run) extremes(b base, keep func(base, Shape)) {
 	g, fit := r.g, b.fit
@@ -344,10 +357,13 @@ func (r *run) extremes(b base, keep func(base, Shape)) {
 			if !fits {
 				gain = -wrongTurn
 			}
+			if b.n == 0 {
+				gain += bareGain
+			}
 			w := b.walk
 			w.Set = s
 			d := b.with(fit.of(rd)) + gain
-			keep(b.add(op, w, d, 1), Other)
+			keep(b.add(op, w, d, 1), utmost(b))
 			r.ranks(b, rd, largest, d, keep)
 		}
 	}
