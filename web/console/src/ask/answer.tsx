@@ -413,6 +413,11 @@ function Refused({ run, refusal }: { run: Run; refusal: Refusal }) {
             {t.ask.rephrase}
           </a>
         ) : null}
+        {refusal.code === "no-fact" && !run.inferred ? (
+          <button type="button" onClick={() => start({ question: run.question, inferred: true })}>
+            {t.ask.allowInferred}
+          </button>
+        ) : null}
       </p>
       <p class="small">
         {t.ask.code} <code>{refusal.code}</code>

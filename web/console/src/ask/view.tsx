@@ -181,9 +181,9 @@ function RunView({ run: r }: { run: Run }) {
       </nav>
       <div class="left">
         <AnswerCard run={r} />
+        <InferredCard run={r} />
         <FollowUp key={r.id} run={r} />
         <QueryCard run={r} />
-        <InferredCard run={r} />
       </div>
       <aside class="right" aria-label={t.ask.proof}>
         <ProofColumn run={r} />

@@ -135,6 +135,7 @@ export const api = {
   record: (run: string, signal?: AbortSignal) => getJson<{ run: string; at?: string; question?: string; events?: T.AskEvent[] }>("/api/ask/" + encodeURIComponent(run), signal),
   feedback: (run: string, verdict: "right" | "wrong", kind?: string, note?: string) =>
     postJson<unknown>(`/api/ask/${encodeURIComponent(run)}/feedback`, { verdict, kind, note }),
+  likely: (iri: string, signal?: AbortSignal) => getJson<T.Likely>("/api/likely?" + q({ iri, k: 10 }), signal),
   documents: (signal?: AbortSignal) => getJson<{ items: T.DocumentItem[] }>("/api/documents", signal),
   blocks: (doc: string, page: string, mark: string, signal?: AbortSignal) => getJson<T.SourcePage>(document_(doc) + "/blocks?" + q({ page, mark }), signal),
   facts: (doc: string, as: string, concept: string, cursor: string | undefined, signal?: AbortSignal) =>

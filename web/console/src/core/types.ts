@@ -505,3 +505,20 @@ export interface Deletion {
   orphans: number;
   token?: string;
 }
+
+export interface InferredLink {
+  s: Term;
+  p: Term;
+  o: Term;
+  kind: Kind;
+  probability?: number;
+}
+
+/** What is likely and not stated about an entity, and why. */
+export interface Likely {
+  iri: string;
+  items: (InferredLink & { meaning?: string; reasons: { kind: string; like?: number; links?: InferredLink[] }[] })[];
+  model: { name?: string; mrr?: number; calibrated?: boolean };
+  new?: boolean;
+  sigma?: number;
+}

@@ -6,9 +6,9 @@ import { OpenQuery } from "../ask/export.tsx";
 import { api } from "../core/api.ts";
 import { count, visible } from "../core/format.ts";
 import { go, href, links, route } from "../core/router.ts";
-import type { Entity, EntityGroup, Problem, SearchItem, Term } from "../core/types.ts";
+import type { Entity, EntityGroup, Likely, Problem, SearchItem, Term } from "../core/types.ts";
 import { t } from "../strings/en.ts";
-import { ExternalLink, TermView, termText } from "../shell/term.tsx";
+import { ExternalLink, KindTag, TermView, termText } from "../shell/term.tsx";
 import { asProblem, Card, copyText, ProblemCard, Skeleton } from "../shell/widgets.tsx";
 
 export function ExploreView() {
@@ -147,6 +147,7 @@ function EntityPage({ iri }: { iri: string }) {
       ) : null}
       <Unusual title={t.explore.absent} note={t.explore.absentNote} list={e.absent ?? []} />
       <Unusual title={t.explore.rare} note={t.explore.rareNote} list={e.rare ?? []} />
+      <LikelySection key={e.iri} iri={e.iri} />
       <div class="columns even">
         <Side entity={e} groups={e.out} dir="out" title={t.explore.out} total={e.counts?.out} />
         <Side entity={e} groups={e.in} dir="in" title={t.explore.in} total={e.counts?.in} />
@@ -168,6 +169,64 @@ function Unusual({ title, note, list }: { title: string; note: string; list: { p
         ))}
       </ul>
     </Card>
+  );
+}
+
+/** LikelySection shows what a model finds likely and the graph does not state: closed at first, kept apart, with its reasons. */
+function LikelySection({ iri }: { iri: string }) {
+  const open = useSignal(false);
+  const likely = useSignal<Likely | null>(null);
+  const problem = useSignal<Problem | null>(null);
+  useEffect(() => {
+    if (!open.value || likely.value) return;
+    const abort = new AbortController();
+    problem.value = null;
+    api.likely(iri, abort.signal).then(
+      (x) => (likely.value = x),
+      (e) => {
+        if (!abort.signal.aborted) problem.value = asProblem(e);
+      },
+    );
+    return () => abort.abort();
+  }, [open.value]);
+  const l = likely.value;
+  return (
+    <details class="card inf likely" onToggle={(e) => (open.value = e.currentTarget.open)}>
+      <summary class="head">
+        <h2>{t.explore.likely}</h2>
+        <span class="small note">{t.explore.likelyNote}</span>
+      </summary>
+      {problem.value ? <ProblemCard bare problem={problem.value} /> : null}
+      {open.value && !l && !problem.value ? <div class="pad"><Skeleton rows={3} label={t.loading} /></div> : null}
+      {l ? (
+        <>
+          {l.new ? <p class="pad small">{t.explore.likelyNew}</p> : null}
+          {l.items.length === 0 ? <p class="pad small">{t.explore.likelyNone}</p> : null}
+          <ul>
+            {l.items.map((x, i) => (
+              <li key={i}>
+                <KindTag kind="inferred" />
+                <span>
+                  <TermView term={x.s} /> <span class="dash"><TermView term={x.p} plain /></span> <TermView term={x.o} />
+                  {x.reasons.map((r, k) => (
+                    <span class="small reason" key={k}>
+                      {r.kind === "alike" ? t.explore.because.alike : t.explore.because.path}{" "}
+                      {r.links?.map((y) => `${termText(y.s)} — ${termText(y.p)} → ${termText(y.o)}`).join("; ")}
+                    </span>
+                  ))}
+                  {x.meaning ? <span class="small reason">{visible(x.meaning)}</span> : null}
+                </span>
+                {x.probability !== undefined ? <b>≈ {x.probability.toFixed(2)}</b> : null}
+              </li>
+            ))}
+          </ul>
+          <p class="small pad">
+            {t.explore.likelyModel([l.model.name, l.model.mrr ? `MRR ${l.model.mrr.toFixed(2)}` : "", l.model.calibrated ? "" : t.explore.uncalibrated].filter(Boolean).join(", "))}
+            {l.sigma !== undefined ? " " + t.explore.sigma(l.sigma.toFixed(3)) : ""}
+          </p>
+        </>
+      ) : null}
+    </details>
   );
 }
 

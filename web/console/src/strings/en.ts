@@ -199,6 +199,7 @@ export const t = {
     carryNothing: "carry nothing over",
     carriesNothing: "A question of its own.",
     carryAgain: "carry over again",
+    allowInferred: "Ask again and allow inferred answers",
     followed: (question: string, how: string): string => `Read as “${question}”${how !== "" ? ` (${how})` : ""}`,
   },
   query: {
@@ -324,6 +325,14 @@ export const t = {
     queryAll: "All statements in Query",
     otherNames: "Other names",
     question: (label: string): string => `What is ${label}?`,
+    likely: "Likely, not stated",
+    likelyNote: "what a model infers; no source says it",
+    uncalibrated: "not calibrated here",
+    likelyNone: "The model finds nothing likely enough.",
+    likelyNew: "This came after the model was trained: it is known by its statements alone.",
+    likelyModel: (m: string): string => `Model: ${m !== "" ? m : "unnamed"}.`,
+    sigma: (x: string): string => `The model's own spread for this thing is ${x}: the larger, the less it knows.`,
+    because: { alike: "because things like it have it:", path: "because of the path" },
   },
   sources: {
     title: "Sources",
