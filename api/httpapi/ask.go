@@ -19,6 +19,8 @@ type askBody struct {
 	Links    []reasoning.Link `json:"links"`
 	Lang     string           `json:"lang"`
 	Beams    int              `json:"k"`
+	// Inferred allows what is likely where nothing is stated.
+	Inferred bool `json:"inferred"`
 	// A follow-up names the run before it, or holds what it inherits itself.
 	After    string              `json:"after"`
 	Previous *reasoning.Previous `json:"previous"`
@@ -33,7 +35,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) {
 		WriteError(w, r, err)
 		return
 	}
-	q := reasoning.Question{Text: in.Question, Reading: in.Reading, Links: in.Links, Lang: in.Lang, Beams: min(max(in.Beams, 0), 64), After: in.After, Previous: in.Previous}
+	q := reasoning.Question{Text: in.Question, Reading: in.Reading, Links: in.Links, Lang: in.Lang, Inferred: in.Inferred, Beams: min(max(in.Beams, 0), 64), After: in.After, Previous: in.Previous}
 	if accept := r.Header.Get("Accept"); strings.Contains(accept, "application/json") && !strings.Contains(accept, "text/event-stream") {
 		a, err := s.svc.Ask(r.Context(), q, nil)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/quaestor-kg/quaestor/reasoning/decode"
 	"github.com/quaestor-kg/quaestor/reasoning/decoder"
 	"github.com/quaestor-kg/quaestor/reasoning/encode/minilm"
+	"github.com/quaestor-kg/quaestor/reasoning/infer"
 	"github.com/quaestor-kg/quaestor/reasoning/kvcache/method"
 	"github.com/quaestor-kg/quaestor/reasoning/retrieve"
 	"github.com/quaestor-kg/quaestor/reasoning/retrieve/filing"
@@ -19,8 +20,9 @@ import (
 // engine is the answerer with what the service wants to know about it.
 type engine struct {
 	*reasoning.Engine
-	filings *filing.Answerer
-	name    string
+	filings   *filing.Answerer
+	inference *infer.Model // nil: the store has none
+	name      string
 }
 
 // Answer sends questions about filings to their own answerer.
@@ -61,8 +63,12 @@ func (a *app) answererUnder(ctx context.Context, c reasoning.Constraint, cost fl
 	if err != nil {
 		return nil, fmt.Errorf("embedded sentence encoder: %w", err)
 	}
-	o := reasoning.Options{Encoder: enc, Limits: a.limits(), Cost: cost, Constraint: c, Beams: a.cfg.num("beams"), Written: a.cfg.num("beams")}
-	e := &engine{filings: filing.New(retrieve.Options{}), name: "none: questions are answered by linking and ranking"}
+	inference, err := a.inference()
+	if err != nil {
+		return nil, err
+	}
+	o := reasoning.Options{Encoder: enc, Inference: inference, Limits: a.limits(), Cost: cost, Constraint: c, Beams: a.cfg.num("beams"), Written: a.cfg.num("beams")}
+	e := &engine{inference: inference, filings: filing.New(retrieve.Options{}), name: "none: questions are answered by linking and ranking"}
 	switch name := a.cfg.str("model"); name {
 	case "none":
 	case "embedded":

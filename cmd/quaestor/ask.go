@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) askCommand() *cobra.Command {
-	var strict, events bool
+	var strict, events, inferred bool
 	var after []string
 	c := &cobra.Command{
 		Use:   "ask QUESTION",
@@ -23,6 +23,7 @@ says why. A refusal ends with exit code 0, or 1 with --strict.`,
 		Example: examples(
 			`quaestor ask "who directed Alien" --store films`,
 			`quaestor ask "how many films star Tom Hanks" --json --store films`,
+			`quaestor ask "what genre is Alien" --inferred --store films`,
 			`quaestor ask "and Heat?" --after "who directed Alien" --store films`,
 			`quaestor ask "who directed Alien" --model smollm2-135m-instruct-q4_1.gguf --store films`,
 		),
@@ -40,7 +41,7 @@ says why. A refusal ends with exit code 0, or 1 with --strict.`,
 			if err != nil {
 				return err
 			}
-			q := reasoning.Question{Text: strings.TrimSpace(text), Beams: a.cfg.num("beams")}
+			q := reasoning.Question{Text: strings.TrimSpace(text), Inferred: inferred, Beams: a.cfg.num("beams")}
 			for _, earlier := range after {
 				if q.Previous, err = a.previous(c.Context(), st, answerer, earlier, q.Previous); err != nil {
 					return err
@@ -56,6 +57,8 @@ says why. A refusal ends with exit code 0, or 1 with --strict.`,
 	c.Flags().String("kv", "", kvFlagHelp)
 	c.Flags().String("beams", "", "width of the search (default 8)")
 	c.Flags().StringArrayVar(&after, "after", nil, "ask this question before, so that the other can refer to it; may be given several times")
+	c.Flags().BoolVar(&inferred, "inferred", false, "where the graph states no answer, say what is likely, marked as such")
+	c.Flags().String("link", "", linkFlagHelp)
 	c.Flags().BoolVar(&strict, "strict", false, "exit with 1 if the question is refused")
 	c.Flags().BoolVar(&events, "events", false, "write every event as a JSON line")
 	return c
@@ -136,7 +139,17 @@ func printAnswer(w io.Writer, ans *reasoning.Answer) error {
 			if name == "" {
 				name = v.Value
 			}
-			fmt.Fprintf(&b, "  %s\n", name)
+			switch {
+			case v.Probability != nil:
+				fmt.Fprintf(&b, "  ≈ %s (inferred, %.2f)\n", name, *v.Probability)
+			case v.Kind == "inferred":
+				fmt.Fprintf(&b, "  ≈ %s (inferred)\n", name)
+			default:
+				fmt.Fprintf(&b, "  %s\n", name)
+			}
+		}
+		if ans.Meaning != "" {
+			fmt.Fprintf(&b, "Inferred: %s.\n", ans.Meaning)
 		}
 		if ans.Confidence != nil {
 			fmt.Fprintf(&b, "Confidence: %d of 100 answers scored like this one were right.\n", int(*ans.Confidence*100))

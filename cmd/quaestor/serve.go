@@ -49,6 +49,7 @@ metrics at /metrics. Ctrl-C finishes running requests and stops.`,
 	c.Flags().String("addr", "", "address to listen on (default 127.0.0.1:7878)")
 	c.Flags().String("model", "", "decoder: embedded, none, or a GGUF file or safetensors folder (default embedded)")
 	c.Flags().String("kv", "", kvFlagHelp)
+	c.Flags().String("link", "", linkFlagHelp)
 	c.Flags().BoolVar(&writable, "writable", false, "allow SPARQL updates")
 	c.Flags().StringSliceVar(&allowed, "allowed-host", nil, "further names that the Host header may hold")
 	addLimitFlags(c)
@@ -69,7 +70,7 @@ func (a *app) serve(ctx context.Context, st *store.Store, o serveOptions) error 
 		return err
 	}
 	svc, err := api.New(api.Options{
-		Store: st, Answerer: answerer, Writable: o.writable, Limits: a.limits(), AskTimeout: a.cfg.duration("ask-timeout"),
+		Store: st, Answerer: answerer, Inference: answerer.inference, Writable: o.writable, Limits: a.limits(), AskTimeout: a.cfg.duration("ask-timeout"),
 		Examples: o.examples, Logger: a.log, Build: version(),
 	})
 	if err != nil {
