@@ -174,6 +174,7 @@ nfe1-sigma (variance alone), rotate.`,
 	settings.flags(c)
 	c.Flags().StringVar(&model, "model", "complex", "model to train")
 	c.Flags().StringVar(&out, "out", "", "checkpoint to write (default link.ckpt in the store, else build/link/GRAPH-MODEL.ckpt)")
+	c.Flags().BoolVar(&settings.cfg.Quantise, "quantise", false, "write the finished checkpoint in a quarter of the size, with eight bits a number")
 	c.Flags().BoolVar(&resume, "resume", false, "go on from the checkpoint")
 	return c
 }

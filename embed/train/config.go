@@ -45,6 +45,8 @@ type Config struct {
 	Memory  int64  `json:"-"` // bytes for scores, in training and validation; default 1 GiB
 	Path    string `json:"-"` // checkpoint; empty: none is written
 	Resume  bool   `json:"-"`
+	// Quantise writes the finished checkpoint in a quarter of the size.
+	Quantise bool `json:"-"`
 	// Every is the time between checkpoints within an epoch.
 	Every time.Duration `json:"-"`
 	// OnProgress is told now and then, on the training's goroutine.

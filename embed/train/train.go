@@ -308,7 +308,7 @@ func (tr *trainer) save(over bool) error {
 		if tr.best == tr.t {
 			tr.t.Info.Epochs = tr.st.Epoch
 		}
-		return embed.Save(tr.cfg.Path, tr.best, embed.SaveOptions{})
+		return embed.Save(tr.cfg.Path, tr.best, embed.SaveOptions{Quantise: tr.cfg.Quantise})
 	}
 	tr.st.Steps = tr.s.opt.steps()
 	st, err := json.Marshal(tr.st)
