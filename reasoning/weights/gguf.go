@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/quaestor-kg/quaestor/reasoning/tensor"
 )
@@ -142,9 +143,10 @@ func parseGGUF(name string, data []byte) (*File, error) {
 		return nil, r.err
 	}
 	align := defaultAlign
-	if n, ok := f.Meta.Int(alignmentKey); ok {
-		if n <= 0 || n > 1<<20 || n%8 != 0 {
-			r.fail(r.off, "%s is %d; it must be a multiple of 8 up to 1 MiB", alignmentKey, n)
+	if v, ok := f.Meta[alignmentKey]; ok {
+		n, _ := f.Meta.Int(alignmentKey)
+		if n < 8 || n > 1<<20 || n&(n-1) != 0 {
+			r.fail(r.off, "%s is %v; it must be a power of two from 8 to 1 MiB; %s", alignmentKey, v, damaged)
 			return nil, r.err
 		}
 		align = n
@@ -161,6 +163,9 @@ func parseGGUF(name string, data []byte) (*File, error) {
 	for i := 0; i < tensors && r.err == nil; i++ {
 		in := info{at: r.off}
 		in.name = r.text("a tensor name", maxName)
+		if strings.ContainsRune(in.name, 0) {
+			r.fail(in.at, "the tensor name %q has a zero byte; %s", in.name, damaged)
+		}
 		dims := r.u32("the dimensions of " + in.name)
 		if r.err == nil && (dims == 0 || dims > maxDims) {
 			r.fail(in.at, "tensor %q has %d dimensions, allowed are 1 to %d; %s", in.name, dims, maxDims, damaged)
@@ -170,6 +175,9 @@ func parseGGUF(name string, data []byte) (*File, error) {
 		size := uint64(1)
 		for d := range in.shape {
 			n := r.u64("a dimension of " + in.name)
+			if r.err == nil && n == 0 {
+				r.fail(in.at, "tensor %q has a dimension of 0; %s", in.name, damaged)
+			}
 			if n > maxTensorSide || n > 0 && size > maxTensorSide/n {
 				r.fail(in.at, "tensor %q has more than 2^40 values; %s", in.name, damaged)
 			}
