@@ -107,7 +107,8 @@ func (r *Retriever) Answer(ctx context.Context, text string) (*Result, error) {
 	for _, c := range companies {
 		x.Searched = append(x.Searched, c.Filings...)
 	}
-	if x.Refusal != nil || q.Sentences {
+	// What is not here cannot be found by words either.
+	if x.Refusal != nil && x.Refusal.Code != "unknown-entity" && x.Refusal.Code != "no-period" || x.Refusal == nil && q.Sentences {
 		if err := r.text(ctx, x, companies); err != nil {
 			return nil, err
 		}
@@ -501,42 +502,18 @@ func (r *Retriever) cite(c choice, wi int, w window, q *plan.Question, l plan.Le
 	}
 	chosen := pick(cell, w, q.Basis)
 	out := Cited{Fact: chosen.fact, Filing: chosen.filing, Concept: r.lib.Concept(c.m.iri), Asked: l.Text(), Score: c.score}
-	v, err := chosen.fact.Decimal()
 	for _, x := range cell {
 		if x == chosen {
 			continue
 		}
 		o := Other{x.fact, x.filing}
-		if y, err2 := x.fact.Decimal(); err == nil && err2 == nil && consistent(v, y, chosen.fact, x.fact) {
+		if fact.Consistent(chosen.fact, x.fact) {
 			out.Others = append(out.Others, o)
 		} else {
 			out.Differs = append(out.Differs, o)
 		}
 	}
 	return out
-}
-
-// consistent reports whether two values agree within the accuracy of the
-// less accurate fact.
-func consistent(a, b xsd.Decimal, x, y *fact.Fact) bool {
-	if a.Cmp(b) == 0 {
-		return true
-	}
-	d := min(accuracy(x), accuracy(y))
-	if d <= -99 || d >= 99 {
-		return false
-	}
-	diff, err := a.Sub(b)
-	if err != nil {
-		return false
-	}
-	unit := xsd.NewDecimal(1, 0)
-	if d >= 0 {
-		unit = xsd.NewDecimal(1, int32(d))
-	} else if u, err := xsd.ParseDecimal("1" + strings.Repeat("0", -d)); err == nil {
-		unit = u
-	}
-	return diff.Abs().Cmp(unit) < 0
 }
 
 // cover finds what described companies state about themselves, in the filing

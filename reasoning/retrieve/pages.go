@@ -15,16 +15,12 @@ import (
 	"github.com/quaestor-kg/quaestor/reasoning/retrieve/plan"
 )
 
-// bag is a filing's pages as words, made once.
+// bag is a filing's text as words, made once: its pages, and what its facts
+// are called with the page each stands on.
 type bag struct {
-	pages [][]string
-	// lines are what its facts are called, with the page each stands on.
-	lines []line
-}
-
-type line struct {
-	words []string
-	page  int
+	pages  *bm25.Index
+	lines  *bm25.Index
+	lineOn []int32
 }
 
 // bag returns the words of a filing's pages.
@@ -35,7 +31,7 @@ func (r *Retriever) bag(ctx context.Context, f *library.Filing) (*bag, error) {
 	if b != nil {
 		return b, nil
 	}
-	b = &bag{}
+	b = &bag{pages: bm25.New(), lines: bm25.New()}
 	tree, err := r.lib.Tree(f)
 	switch {
 	case errors.Is(err, kg.ErrNoBlob): // only facts are kept
@@ -43,7 +39,7 @@ func (r *Retriever) bag(ctx context.Context, f *library.Filing) (*bag, error) {
 		return nil, err
 	default:
 		for p := range tree.Pages {
-			b.pages = append(b.pages, Words(tree.PageText(p)))
+			b.pages.Add(Words(tree.PageText(p)))
 		}
 	}
 	facts, err := r.lib.Facts(ctx, f)
@@ -55,7 +51,8 @@ func (r *Retriever) bag(ctx context.Context, f *library.Filing) (*bag, error) {
 		if !x.Numeric || x.Span.Page < 0 {
 			continue
 		}
-		b.lines = append(b.lines, line{Words(r.Line(f, i, facts)), x.Span.Page})
+		b.lines.Add(Words(r.Line(f, i, facts)))
+		b.lineOn = append(b.lineOn, int32(x.Span.Page))
 	}
 	r.mu.Lock()
 	r.bags[f] = b
@@ -212,8 +209,8 @@ type scored struct {
 // ranked ranks the pages of filings by fusion (reciprocal ranks) of their
 // words and of what their facts are called.
 func (r *Retriever) ranked(ctx context.Context, q *plan.Question, filings []*library.Filing, k int) ([]scored, error) {
-	words, lines := bm25.New(), bm25.New()
-	var ofPage, ofLine []Page
+	bags := make([]*bag, 0, len(filings))
+	var words, lines []*bm25.Index
 	for _, f := range filings {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -222,14 +219,7 @@ func (r *Retriever) ranked(ctx context.Context, q *plan.Question, filings []*lib
 		if err != nil {
 			return nil, err
 		}
-		for p, w := range b.pages {
-			words.Add(w)
-			ofPage = append(ofPage, Page{f, p})
-		}
-		for _, l := range b.lines {
-			lines.Add(l.words)
-			ofLine = append(ofLine, Page{f, l.page})
-		}
+		bags, words, lines = append(bags, b), append(words, b.pages), append(lines, b.lines)
 	}
 	terms := r.terms(q)
 	sum := map[Page]float64{}
@@ -240,13 +230,13 @@ func (r *Retriever) ranked(ctx context.Context, q *plan.Question, filings []*lib
 		}
 		sum[p] += weight / float64(20+rank)
 	}
-	for i, h := range words.Search(terms, 100, nil) {
-		add(ofPage[h.Doc], i, 1)
+	for i, h := range bm25.SearchAll(words, terms, 100) {
+		add(Page{filings[h.Part], h.Doc}, i, 1)
 	}
 	if !q.Sentences {
 		seen, n := map[Page]bool{}, 0
-		for _, h := range lines.Search(terms, 400, nil) {
-			if p := ofLine[h.Doc]; !seen[p] {
+		for _, h := range bm25.SearchAll(lines, terms, 400) {
+			if p := (Page{filings[h.Part], int(bags[h.Part].lineOn[h.Doc])}); !seen[p] {
 				seen[p] = true
 				add(p, n, 1)
 				n++

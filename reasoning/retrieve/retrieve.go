@@ -443,6 +443,18 @@ func pick(cell []at, w window, basis plan.Basis) at {
 		}
 		return best, best.fact != nil
 	}
+	// A year is told by annual reports first: quarterly ones recast it.
+	if w.part == 4 {
+		var annual []at
+		for _, x := range cell {
+			if x.filing.Annual() {
+				annual = append(annual, x)
+			}
+		}
+		if len(annual) > 0 {
+			cell = annual
+		}
+	}
 	switch basis {
 	case plan.First:
 		return extreme(cell, true)

@@ -46,16 +46,10 @@ func (x *Index) Add(words []string) int {
 // Len is the number of texts.
 func (x *Index) Len() int { return len(x.lengths) }
 
-// Hit is a text with its score.
+// Hit is a text with its score. Part is the index it is in.
 type Hit struct {
-	Doc   int
-	Score float64
-}
-
-// IDF is how much a word tells: log(1 + (N - n + 0.5) / (n + 0.5)).
-func (x *Index) IDF(word string) float64 {
-	n := float64(len(x.postings[word]))
-	return math.Log(1 + (float64(len(x.lengths))-n+0.5)/(n+0.5))
+	Part, Doc int
+	Score     float64
 }
 
 // Term is a word of a query and its weight.
@@ -67,26 +61,50 @@ type Term struct {
 // Search returns the k best texts that keep accepts (nil: all), the best
 // first, earlier texts first among equals. Repeated words count as often.
 func (x *Index) Search(query []Term, k int, keep func(doc int) bool) []Hit {
-	if len(x.lengths) == 0 || k <= 0 {
+	hits := SearchAll([]*Index{x}, query, 1<<31-1)
+	if keep != nil {
+		hits = slices.DeleteFunc(hits, func(h Hit) bool { return !keep(h.Doc) })
+	}
+	return hits[:min(max(k, 0), len(hits))]
+}
+
+// SearchAll searches several indexes as if their texts were in one: only the
+// postings of the query's words are touched.
+func SearchAll(parts []*Index, query []Term, k int) []Hit {
+	n, total := 0, int64(0)
+	for _, x := range parts {
+		n += len(x.lengths)
+		total += x.total
+	}
+	if n == 0 || total == 0 || k <= 0 {
 		return nil
 	}
-	mean := float64(x.total) / float64(len(x.lengths))
-	scores := map[int32]float64{}
-	for _, q := range query {
-		idf := x.IDF(q.Word) * q.Weight
-		for _, p := range x.postings[q.Word] {
-			f := float64(p.count)
-			norm := x.K1 * (1 - x.B + x.B*float64(x.lengths[p.doc])/mean)
-			scores[p.doc] += idf * f * (x.K1 + 1) / (f + norm)
+	mean := float64(total) / float64(n)
+	idf := make([]float64, len(query))
+	for i, q := range query {
+		df := 0
+		for _, x := range parts {
+			df += len(x.postings[q.Word])
+		}
+		idf[i] = q.Weight * math.Log(1+(float64(n)-float64(df)+0.5)/(float64(df)+0.5))
+	}
+	var hits []Hit
+	for part, x := range parts {
+		scores := map[int32]float64{}
+		for i, q := range query {
+			for _, p := range x.postings[q.Word] {
+				f := float64(p.count)
+				norm := x.K1 * (1 - x.B + x.B*float64(x.lengths[p.doc])/mean)
+				scores[p.doc] += idf[i] * f * (x.K1 + 1) / (f + norm)
+			}
+		}
+		for d, s := range scores {
+			if s > 0 {
+				hits = append(hits, Hit{part, int(d), s})
+			}
 		}
 	}
-	hits := make([]Hit, 0, len(scores))
-	for d, s := range scores {
-		if s > 0 && (keep == nil || keep(int(d))) {
-			hits = append(hits, Hit{int(d), s})
-		}
-	}
-	slices.SortFunc(hits, func(a, b Hit) int { return cmp.Or(cmp.Compare(b.Score, a.Score), a.Doc-b.Doc) })
+	slices.SortFunc(hits, func(a, b Hit) int { return cmp.Or(cmp.Compare(b.Score, a.Score), a.Part-b.Part, a.Doc-b.Doc) })
 	return hits[:min(k, len(hits))]
 }
 

@@ -69,6 +69,22 @@ func TestAgainstFormula(t *testing.T) {
 				t.Fatalf("text %d was not found", d)
 			}
 		}
+		// The same texts in several parts.
+		parts := []*Index{New(), New(), New()}
+		at := map[[2]int]int{}
+		for i, d := range docs {
+			p := r.IntN(len(parts))
+			at[[2]int{p, parts[p].Add(d)}] = i
+		}
+		split := SearchAll(parts, q, len(docs))
+		if len(split) != len(hits) {
+			t.Fatalf("%d hits in parts, %d in one", len(split), len(hits))
+		}
+		for _, h := range split {
+			if want := plain(docs, at[[2]int{h.Part, h.Doc}], q); math.Abs(h.Score-want) > 1e-9 {
+				t.Fatalf("in parts a text scores %g, the formula says %g", h.Score, want)
+			}
+		}
 		even := x.Search(q, 3, func(d int) bool { return d%2 == 0 })
 		want := slices.DeleteFunc(slices.Clone(hits), func(h Hit) bool { return h.Doc%2 != 0 })
 		if !slices.Equal(even, want[:min(3, len(want))]) {

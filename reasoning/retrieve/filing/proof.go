@@ -18,32 +18,9 @@ import (
 	"github.com/quaestor-kg/quaestor/reasoning/retrieve/library"
 )
 
-// SpanID names a span in links: document, bytes and the first digits of the
-// hash.
+// SpanID names a span as /api/spans does: document and bytes.
 func SpanID(s doc.Span) string {
-	return fmt.Sprintf("%s.%d-%d.%.8s", strings.TrimPrefix(s.Doc, doc.Base), s.Start, s.End, s.Hash)
-}
-
-// ParseSpanID reads what SpanID wrote. The page is not in it.
-func ParseSpanID(id string) (doc.Span, error) {
-	i := strings.LastIndexByte(id, '.')
-	j := -1
-	if i > 0 {
-		j = strings.LastIndexByte(id[:i], '.')
-	}
-	if j > 0 {
-		from, to, ok := strings.Cut(id[j+1:i], "-")
-		a, err := strconv.ParseInt(from, 10, 64)
-		b, err2 := strconv.ParseInt(to, 10, 64)
-		if ok && err == nil && err2 == nil && a >= 0 && b >= a {
-			name := id[:j]
-			if !strings.HasPrefix(name, "urn:") {
-				name = doc.Base + name
-			}
-			return doc.Span{Doc: name, Start: a, End: b, Hash: id[i+1:]}, nil
-		}
-	}
-	return doc.Span{}, fmt.Errorf("span %q: want DOCUMENT.START-END.HASH", id)
+	return fmt.Sprintf("%s:%d-%d", strings.TrimPrefix(s.Doc, doc.Base), s.Start, s.End)
 }
 
 // States of a span beside those of package doc.

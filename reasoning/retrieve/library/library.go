@@ -190,7 +190,7 @@ func wordings(k fact.Concept) []string {
 		if space == "country" {
 			add(country(local))
 		}
-		add(SplitCamel(local))
+		add(fact.LabelOf(local))
 	}
 	for _, s := range k.Labels {
 		add(s)

@@ -99,17 +99,6 @@ func TestCalendar(t *testing.T) {
 	}
 }
 
-func TestSplitCamel(t *testing.T) {
-	for in, want := range map[string]string{
-		"RevenueFromContractWithCustomer": "Revenue From Contract With Customer", "NonUsMember": "Non Us", "USCanadaMember": "US Canada",
-		"IPhoneMember": "I Phone", "Member": "Member", "OtherAssetsNoncurrent": "Other Assets Noncurrent", "Level3Member": "Level 3",
-	} {
-		if got := SplitCamel(in); got != want {
-			t.Errorf("%s: %q, want %q", in, got, want)
-		}
-	}
-}
-
 func FuzzFind(f *testing.F) {
 	l := companies()
 	for _, s := range []string{"Northwind Foods's", "J&J’s", "C3.ai's'", "’s", "D7.", "\xff\xfe", "É's"} {

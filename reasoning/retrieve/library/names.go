@@ -7,39 +7,6 @@ import (
 	"unicode/utf8"
 )
 
-// SplitCamel splits a concept's local name into words:
-// "RevenueFromContractWithCustomer" gives "Revenue From Contract With Customer".
-// The ending Member, Domain, Axis or Abstract is left out.
-func SplitCamel(s string) string {
-	for _, end := range []string{"Member", "Domain", "Axis", "Abstract", "LineItems"} {
-		if t := strings.TrimSuffix(s, end); t != "" {
-			s = t
-		}
-	}
-	var b strings.Builder
-	rs := []rune(s)
-	for i, r := range rs {
-		if i > 0 {
-			prev := rs[i-1]
-			next := rune(0)
-			if i+1 < len(rs) {
-				next = rs[i+1]
-			}
-			switch {
-			case r == '_' || r == '-':
-				b.WriteByte(' ')
-				continue
-			case unicode.IsUpper(r) && (unicode.IsLower(prev) || unicode.IsDigit(prev)),
-				unicode.IsUpper(r) && unicode.IsUpper(prev) && unicode.IsLower(next),
-				unicode.IsDigit(r) && unicode.IsLetter(prev):
-				b.WriteByte(' ')
-			}
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
-
 // legal are words at the end of a company's name that people leave out.
 var legal = map[string]bool{
 	"inc": true, "incorporated": true, "corp": true, "corporation": true, "co": true, "company": true, "companies": true,
@@ -213,8 +180,9 @@ func (x *nameIndex) build(cs []*Company) {
 			}
 		}
 		for _, t := range c.Tickers {
-			for _, w := range Words(t) {
-				variants[c] = append(variants[c], name{words: []string{w.Text}, company: c, ticker: true})
+			// Bonds have symbols too, such as "ABC/28".
+			if ws := Words(t); len(ws) == 1 && len(t) <= 5 && strings.IndexFunc(t, func(r rune) bool { return !unicode.IsLetter(r) }) < 0 {
+				variants[c] = append(variants[c], name{words: []string{ws[0].Text}, company: c, ticker: true})
 			}
 		}
 		if cik := strings.TrimLeft(c.CIK, "0"); cik != "" {
