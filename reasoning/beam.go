@@ -47,7 +47,12 @@ type Written struct {
 
 // Write lets the decoder write queries for a linked question by beam search
 // under a constraint, best first.
-func (d *Model) Write(ctx context.Context, x *automaton.Index, q *link.Linked, c Constraint, width int) ([]Written, error) {
+func (d *Model) Write(ctx context.Context, x *automaton.Index, q *link.Linked, c Constraint, width int) (out []Written, err error) {
+	err = d.onDevice(func() (err error) { out, err = d.write(ctx, x, q, c, width); return })
+	return out, err
+}
+
+func (d *Model) write(ctx context.Context, x *automaton.Index, q *link.Linked, c Constraint, width int) ([]Written, error) {
 	tok := d.m.Tokenizer
 	ids := tok.Encode(q.Prompt)
 	if tok.AddBOS {

@@ -2,11 +2,14 @@ package reasoning
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"slices"
 	"sync"
 
 	"github.com/quaestor-kg/quaestor/reasoning/constrain/automaton"
 	"github.com/quaestor-kg/quaestor/reasoning/decode"
+	"github.com/quaestor-kg/quaestor/reasoning/tensor"
 )
 
 // Score is what a decoder says about one text.
@@ -43,8 +46,28 @@ func (d *Model) Name() string { return d.name }
 // Unwrap returns the language model.
 func (d *Model) Unwrap() *decode.Model { return d.m }
 
+// onDevice runs f, a second time on the processor if the device fails: a lost GPU
+// must not lose the question.
+func (d *Model) onDevice(f func() error) error {
+	err := tensor.Guard(f)
+	var lost *tensor.DeviceError
+	if !errors.As(err, &lost) {
+		return err
+	}
+	slog.Error("the decoder's device failed, going on with the processor", "device", lost.Backend, "error", lost.Err)
+	if e := d.m.Failover(); e != nil {
+		return errors.Join(err, e)
+	}
+	return f()
+}
+
 // Score implements Decoder.
-func (d *Model) Score(ctx context.Context, prompt string, texts []string) ([]Score, error) {
+func (d *Model) Score(ctx context.Context, prompt string, texts []string) (out []Score, err error) {
+	err = d.onDevice(func() (err error) { out, err = d.score(ctx, prompt, texts); return })
+	return out, err
+}
+
+func (d *Model) score(ctx context.Context, prompt string, texts []string) ([]Score, error) {
 	out := make([]Score, len(texts))
 	if len(texts) == 0 {
 		return out, nil

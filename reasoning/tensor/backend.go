@@ -25,7 +25,8 @@ type Backend interface {
 }
 
 // Decoder is a model on a backend. Its methods may be called by several
-// goroutines at a time.
+// goroutines at a time. Forward and Logits panic with a *DeviceError if the
+// hardware fails; see Guard.
 type Decoder interface {
 	// Forward reads the tokens of p through all layers and the final norm.
 	Forward(p *Pass)

@@ -291,30 +291,16 @@ func (d *Decoder) angle(n int) error {
 	return Write(d.d, d.turn, table)
 }
 
-// failure is what a pass panics with when the device fails: the operations of
-// tensor.Decoder have no error. Recover it with Failure.
-type failure struct{ err error }
-
-func (f failure) Error() string { return f.err.Error() }
-func (f failure) Unwrap() error { return f.err }
-
-// Failure returns the error that a pass panicked with, given the value of
-// recover, or nil; any other panic goes on.
-func Failure(recovered any) error {
-	if recovered == nil {
-		return nil
-	}
-	if f, ok := recovered.(failure); ok {
-		return f.err
-	}
-	panic(recovered)
+// failed is what a pass panics with when the device fails.
+func (d *Decoder) failed(err error) *tensor.DeviceError {
+	return &tensor.DeviceError{Backend: "cuda " + d.d.Name(), Err: err}
 }
 
 // OutOfMemory reports whether an error is the device's want of memory.
 func OutOfMemory(err error) bool { return errors.Is(err, cudashim.ErrOutOfMemory) }
 
-// Forward implements tensor.Decoder. It panics with an error if the device
-// fails.
+// Forward implements tensor.Decoder. It panics with a
+// *tensor.DeviceError if the device fails.
 func (d *Decoder) Forward(p *tensor.Pass) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -337,7 +323,7 @@ func (d *Decoder) Forward(p *tensor.Pass) {
 		}
 	}
 	if err != nil {
-		panic(failure{err})
+		panic(d.failed(err))
 	}
 }
 
@@ -538,7 +524,8 @@ func moved(a, b *workspace) bool {
 	return a.other.p != b.other.p || a.scratch.p != b.scratch.p || a.count.p != b.count.p
 }
 
-// Logits implements tensor.Decoder. It panics with an error if the device fails.
+// Logits implements tensor.Decoder. It panics with a *tensor.DeviceError if the
+// device fails.
 func (d *Decoder) Logits(states []float32, n int, logits []float32) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -559,6 +546,6 @@ func (d *Decoder) Logits(states []float32, n int, logits []float32) {
 		return Read(d.d, d.work.logits, logits[:n*c.Vocab])
 	})
 	if err != nil {
-		panic(failure{err})
+		panic(d.failed(err))
 	}
 }

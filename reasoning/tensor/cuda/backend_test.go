@@ -261,16 +261,17 @@ func TestOutOfMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pass := func(q kvcache.Sequence, n int) (err error) {
-		defer func() { err = Failure(recover()) }()
+	pass := func(q kvcache.Sequence, n int) error {
 		tokens, positions := make([]int32, n), make([]int32, n)
 		for i := range positions {
 			positions[i] = int32(q.Len() + i)
 		}
 		q.Extend(n)
-		gpu.Forward(&tensor.Pass{Tokens: tokens, Positions: positions, States: make([]float32, n*w.Dim),
-			Attention: &decode.CacheAttention{Store: s, Rows: []kvcache.Rows{{Seq: q, N: n, First: q.Len() - n + 1, Step: 1}}}})
-		return nil
+		return tensor.Guard(func() error {
+			gpu.Forward(&tensor.Pass{Tokens: tokens, Positions: positions, States: make([]float32, n*w.Dim),
+				Attention: &decode.CacheAttention{Store: s, Rows: []kvcache.Rows{{Seq: q, N: n, First: q.Len() - n + 1, Step: 1}}}})
+			return nil
+		})
 	}
 	first := s.New()
 	if err := pass(first, 100); err != nil {

@@ -299,8 +299,6 @@ func (s *Store) Attend(layer int, rows []kvcache.Rows, q, out, lse []float32) {
 		return nil
 	})
 	if err != nil {
-		// The interface has no error: a decoder on this backend runs whole passes
-		// and returns it; see Failure.
-		panic(failure{err})
+		panic(&tensor.DeviceError{Backend: "cuda " + s.d.Name(), Err: err})
 	}
 }
