@@ -148,6 +148,7 @@ type InferredLink struct {
 
 // InferredRow is an inferred row as JSON.
 type InferredRow struct {
+	Vars        []string        `json:"-"`
 	Terms       map[string]Term `json:"terms"`
 	Kind        string          `json:"kind"` // inferred
 	Probability *float64        `json:"probability,omitempty"`
@@ -244,7 +245,7 @@ func (s *Service) InferredRows(ctx context.Context, r InferRequest) (rows []Infe
 		}
 		version, stated = snap.Version(), len(res.Stated)
 		for _, x := range res.Rows {
-			row := InferredRow{Terms: map[string]Term{}, Kind: "inferred", Links: []InferredLink{}}
+			row := InferredRow{Vars: res.Vars, Terms: map[string]Term{}, Kind: "inferred", Links: []InferredLink{}}
 			for i, t := range x.Terms {
 				if t.Kind == kg.None {
 					continue

@@ -213,7 +213,11 @@ func (h *Handler) current(ctx context.Context) (*schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := generate(view.Shape, h.resolve)
+	var more graphql.Fields
+	if h.svc.Options().Inference != nil {
+		more = inferenceFields(h)
+	}
+	s, err := generate(view.Shape, h.resolve, more)
 	if err != nil {
 		return nil, fmt.Errorf("graphql schema: %w", err)
 	}

@@ -48,14 +48,16 @@ type schema struct {
 	types   map[string]*objectType
 	order   []string
 	gql     graphql.Schema
+	more    graphql.Fields // further root fields
 }
 
 const entityType = "Entity"
 
 // generate builds the schema of a shape; run resolves a root field.
-func generate(sh *shape.Shape, run graphql.FieldResolveFn) (*schema, error) {
-	s := &schema{version: sh.Version, types: map[string]*objectType{}}
-	names := map[string]bool{entityType: true, "Query": true, "Literal": true, "Filter": true}
+func generate(sh *shape.Shape, run graphql.FieldResolveFn, more graphql.Fields) (*schema, error) {
+	s := &schema{version: sh.Version, types: map[string]*objectType{}, more: more}
+	names := map[string]bool{entityType: true, "Query": true, "Literal": true, "Filter": true,
+		"InferredLink": true, "Likely": true, "InferredRow": true, "InferredValue": true}
 	byClass := map[string]string{}
 	classes := sh.Classes[:min(len(sh.Classes), maxClasses)]
 	for _, c := range classes {
@@ -192,6 +194,9 @@ func (s *schema) build(run graphql.FieldResolveFn) error {
 	}
 	root["entity"] = &graphql.Field{Type: objects[entityType], Resolve: run, Description: "One resource by its IRI",
 		Args: graphql.FieldConfigArgument{"id": {Type: graphql.NewNonNull(graphql.ID)}}}
+	for name, f := range s.more {
+		root[name] = f
+	}
 	types := make([]graphql.Type, 0, len(objects))
 	for _, n := range s.order {
 		types = append(types, objects[n])
@@ -210,7 +215,13 @@ func (s *schema) SDL() string {
 	for _, n := range s.order {
 		fmt.Fprintf(&b, "  %s(limit: Int = 20, offset: Int = 0, where: %sFilter, orderBy: String): [%s!]!\n", s.types[n].list, n, n)
 	}
+	if len(s.more) > 0 {
+		b.WriteString(inferenceSDL)
+	}
 	b.WriteString("}\n")
+	if len(s.more) > 0 {
+		b.WriteString(inferenceTypesSDL)
+	}
 	for _, n := range s.order {
 		t := s.types[n]
 		fmt.Fprintf(&b, "\n# %s\ntype %s {\n  id: ID!\n  label(lang: [String!]): String\n  types: [ID!]\n", t.desc, n)
