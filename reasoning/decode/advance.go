@@ -49,7 +49,7 @@ func (m *Model) Advance(feeds []Feed) error {
 // advance makes one pass over what is left of the feeds; false if nothing is.
 func (m *Model) advance(r *run, feeds []Feed) bool {
 	d, v := m.Config.Dim, m.Config.Vocab
-	r.cache.Store, r.cache.Rows, r.tokens = m.store, r.cache.Rows[:0], r.tokens[:0]
+	r.cache.Store, r.cache.Windows, r.cache.Rows, r.tokens = m.store, m.Config.Windows, r.cache.Rows[:0], r.tokens[:0]
 	for i := range feeds {
 		f := &feeds[i]
 		n := f.Branch.chunk(len(f.Tokens) - r.done[i])

@@ -166,7 +166,7 @@ func (m *Model) read(r *run, b *Branch, ids []int32) {
 		r.positions[i] = int32(at + i)
 	}
 	b.seq.Extend(len(ids))
-	r.cache.Store = m.store
+	r.cache.Store, r.cache.Windows = m.store, m.Config.Windows
 	r.cache.Rows = append(r.cache.Rows[:0], kvcache.Rows{Seq: b.seq, N: len(ids), First: at + 1, Step: 1})
 	m.forward(r, ids, &r.cache)
 	r.forget()
@@ -196,7 +196,7 @@ func (m *Model) step(branches []*Branch, tokens []int32, predict bool) error {
 	r := m.runs.Get().(*run)
 	defer m.runs.Put(r)
 	r.resize(m, n)
-	r.cache.Store, r.cache.Rows = m.store, r.cache.Rows[:0]
+	r.cache.Store, r.cache.Windows, r.cache.Rows = m.store, m.Config.Windows, r.cache.Rows[:0]
 	for i, b := range branches {
 		r.positions[i] = int32(b.Len())
 		b.seq.Extend(1)

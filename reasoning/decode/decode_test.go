@@ -199,7 +199,7 @@ func TestEveryLayerOfP8(t *testing.T) {
 			t.Errorf("%s of layer 0: off by %g of %g", name, e, top)
 		}
 	}
-	cache := &CacheAttention{m.store, []kvcache.Rows{{Seq: b.seq, N: len(ids), First: 1, Step: 1}}}
+	cache := &CacheAttention{Store: m.store, Rows: []kvcache.Rows{{Seq: b.seq, N: len(ids), First: 1, Step: 1}}}
 	m.decoder.Forward(&tensor.Pass{Tokens: ids, Positions: r.positions, States: r.x, Probe: probe, Attention: attend(func(l int, q, k, v, out []float32) {
 		cache.Attend(l, q, k, v, out)
 		if l == 0 { // queries and keys after rotation, values, mix

@@ -3,13 +3,16 @@ package decode
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/quaestor-kg/quaestor/reasoning/tensor"
+	"github.com/quaestor-kg/quaestor/reasoning/tensor/cpu"
 	"github.com/quaestor-kg/quaestor/reasoning/weights"
 )
 
@@ -69,7 +72,7 @@ func checkFamily(t *testing.T, m *Model, golden string, tolerance float64) {
 }
 
 func TestFamiliesAgreeWithTransformers(t *testing.T) {
-	for _, name := range []string{"llama-bias", "llama-linear", "llama-dynamic", "llama-yarn", "qwen3"} {
+	for _, name := range []string{"llama-bias", "llama-linear", "llama-dynamic", "llama-yarn", "mistral", "qwen2", "qwen3"} {
 		t.Run(name, func(t *testing.T) {
 			o := Options{NoTokens: true, SingleKV: true}
 			if name == "llama-dynamic" {
@@ -82,6 +85,41 @@ func TestFamiliesAgreeWithTransformers(t *testing.T) {
 			defer m.Close()
 			checkFamily(t, m, name, 1e-5)
 		})
+	}
+}
+
+// A trie after a prompt is scored in one pass as its paths are one by one, also
+// where tokens see a window only.
+func TestTreeWithWindow(t *testing.T) {
+	for _, name := range []string{"mistral", "qwen2"} {
+		m, err := Load(filepath.Join("testdata", "families", name), Options{NoTokens: true, SingleKV: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		for _, n := range []int{3, 20} {
+			prompt := someIDs(uint64(n), n, m.Config.Vocab)
+			paths := [][]int32{someIDs(1, 11, 64), someIDs(2, 4, 64), append(someIDs(1, 6, 64), 9, 8, 7)}
+			nodes, ends := Trie(paths)
+			got, err := m.Tree(context.Background(), prompt, nodes, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, path := range paths {
+				all, err := m.Logits(context.Background(), append(slices.Clone(prompt), path...))
+				if err != nil {
+					t.Fatal(err)
+				}
+				var want float64
+				for j, id := range path {
+					row := all[(n-1+j)*m.Config.Vocab:][:m.Config.Vocab]
+					want += float64(row[id]) - float64(cpu.LogSumExp(row))
+				}
+				if d := math.Abs(got.SumP[ends[i]] - want); d > 1e-4 {
+					t.Errorf("%s, prompt of %d, path %d: %g, want %g", name, n, i, got.SumP[ends[i]], want)
+				}
+			}
+		}
 	}
 }
 

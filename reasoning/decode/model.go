@@ -112,11 +112,6 @@ func fromFile(f *weights.File, o Options) (_ *Model, err error) {
 		m.spec.Trim(t.Size())
 	}
 	c := &m.Config
-	for _, w := range c.Windows {
-		if w > 0 && w < c.Context {
-			return nil, fmt.Errorf("%s: the model sees %d positions, fewer than its context of %d: open it with a context of %d: %w", f.Name, w, c.Context, w, ErrUnsupported)
-		}
-	}
 	m.pool = cpu.NewPool(o.Threads)
 	if o.Backend == "" || o.Backend == "cpu" {
 		m.backend = host.New(m.pool)
@@ -228,6 +223,9 @@ func (m *Model) forward(r *run, tokens []int32, a tensor.Attention) {
 type CacheAttention struct {
 	Store kvcache.Store
 	Rows  []kvcache.Rows // what each row of the pass sees; N are its numbers of rows
+	// Windows are the positions that a row sees at most in each layer; nil in
+	// models where it sees all.
+	Windows []int
 }
 
 // Cached returns the store and the rows: a backend with a cache of its own finds
@@ -245,6 +243,11 @@ func (a *CacheAttention) Attend(layer int, q, k, v, out []float32) {
 		n := a.Rows[i].N * wide
 		a.Rows[i].Seq.Put(layer, k[:n], v[:n])
 		k, v = k[n:], v[n:]
+	}
+	if a.Windows != nil {
+		for i := range a.Rows {
+			a.Rows[i].Window = a.Windows[layer]
+		}
 	}
 	a.Store.Attend(layer, a.Rows, q, out, nil)
 }

@@ -122,9 +122,11 @@ type tree struct {
 
 	m        *Model
 	rows     []kvcache.Rows
-	k, v     []float32 // of this layer, [rows][KVHeads][HeadDim]
-	q        []float32 // [rows][Heads][HeadDim]
-	lse      []float32 // [rows][Heads]
+	window   int            // of this layer, 0 = none
+	windowed []kvcache.Rows // of layers with a window
+	k, v     []float32      // of this layer, [rows][KVHeads][HeadDim]
+	q        []float32      // [rows][Heads][HeadDim]
+	lse      []float32      // [rows][Heads]
 	ownOut   []float32
 	ownLSE   []float32
 	job      *cpu.Job
@@ -184,9 +186,28 @@ func (t *tree) begin(m *Model, b *Branch) {
 // ancestors, and merges the two.
 func (t *tree) Attend(layer int, q, k, v, out []float32) {
 	t.k, t.v, t.q = k, v, q
-	t.m.store.Attend(layer, t.rows, q, out, t.lse)
+	rows := t.rows
+	if t.window = t.m.spec.Layers[layer].Window; t.window > 0 {
+		rows = t.near()
+	}
+	t.m.store.Attend(layer, rows, q, out, t.lse)
 	t.m.pool.Run(t.job, (t.rowCount+t.perPart-1)/t.perPart)
 	kvcache.Merge(t.m.Config.HeadDim, out, t.lse, t.ownOut, t.ownLSE)
+}
+
+// near returns what every row sees of the prompt in a layer with a window: the
+// deeper a node, the more of its window its ancestors take.
+func (t *tree) near() []kvcache.Rows {
+	prompt := t.rows[0]
+	t.windowed = t.windowed[:0]
+	for _, path := range t.paths {
+		r := kvcache.Rows{Seq: prompt.Seq, N: 1, First: prompt.First, Window: t.window - len(path)}
+		if r.Window <= 0 {
+			r.First = 0
+		}
+		t.windowed = append(t.windowed, r)
+	}
+	return t.windowed
 }
 
 // ancestors computes the attention of some rows to the nodes on their paths.
@@ -197,6 +218,9 @@ func (t *tree) ancestors(part int) {
 	scores := make([]float32, t.depth+1)
 	for i := part * t.perPart; i < min(t.rowCount, (part+1)*t.perPart); i++ {
 		path := t.paths[i]
+		if t.window > 0 && len(path) > t.window {
+			path = path[len(path)-t.window:]
+		}
 		s := scores[:len(path)]
 		for h := range c.Heads {
 			q := t.q[(i*c.Heads+h)*hd:][:hd]

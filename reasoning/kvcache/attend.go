@@ -54,7 +54,8 @@ type attention struct {
 
 type tokenRow struct {
 	seq   *sequence
-	limit int
+	first int      // the positions it sees begin here
+	limit int      // and end before this one
 	pick  []uint64 // for every head the entries to read, [Heads][words]; nil = all
 	words int
 }
@@ -126,7 +127,11 @@ func (p *Paged) Attend(layer int, rows []Rows, q, out, lse []float32) {
 			if limit > 0 {
 				longest = max(longest, s.entryOf(limit-1)+1)
 			}
-			a.tokens = append(a.tokens, tokenRow{seq: s, limit: limit})
+			first := 0
+			if r.Window > 0 {
+				first = max(0, limit-r.Window)
+			}
+			a.tokens = append(a.tokens, tokenRow{seq: s, first: first, limit: limit})
 		}
 	}
 	size := len(a.tokens) * p.shape.QueryHeads
@@ -286,6 +291,7 @@ func (a *attention) attend(w *work, head, n, r int, out partial) {
 		}
 	}
 	for i := range n {
+		w.tokens[i].hide(w.s[i*rangeTokens:(i+1)*rangeTokens], head, from, pages)
 		out.m[i], out.l[i] = weigh(w.s[i*rangeTokens:(i+1)*rangeTokens], w.counts[i*rangePages:i*rangePages+pages])
 	}
 	clear(out.o[:n*p.slabs.wide])
@@ -503,10 +509,27 @@ func (t *tokenRow) at(head, g int) *entry {
 		return nil
 	}
 	e := &t.seq.entries[g]
-	if e.start >= t.limit || t.pick != nil && t.pick[head*t.words+g/64]>>(g%64)&1 == 0 {
+	if e.start >= t.limit || e.start+e.n <= t.first || t.pick != nil && t.pick[head*t.words+g/64]>>(g%64)&1 == 0 {
 		return nil
 	}
 	return e
+}
+
+// hide takes the positions before the row's window out of its scores of a range:
+// only the page on the border has some of each.
+func (t *tokenRow) hide(s []float32, head, from, pages int) {
+	if t.first == 0 {
+		return
+	}
+	for g := range pages {
+		if e := t.at(head, from+g); e != nil && e.sealed == nil && e.start < t.first {
+			hidden := s[g*PageTokens : g*PageTokens+t.first-e.start]
+			for i := range hidden {
+				hidden[i] = -1e30
+			}
+			return
+		}
+	}
 }
 
 func same(a, b *entry) bool { return a == b || a != nil && b != nil && *a == *b }

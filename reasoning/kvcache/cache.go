@@ -66,9 +66,13 @@ type Compressed interface {
 // n tokens just appended is {s, n, s.Len()-n+1, 1}; nodes of a tree that all
 // see the whole prompt are {s, n, s.Len(), 0}. Neighbouring entries whose
 // sequences share pages read them together.
+//
+// With Window, a row sees only the last so many of these positions. Of a page
+// that has been sealed it sees all that is kept, or nothing.
 type Rows struct {
-	Seq   Sequence
-	N     int
-	First int
-	Step  int
+	Seq    Sequence
+	N      int
+	First  int
+	Step   int
+	Window int // 0 = no limit
 }

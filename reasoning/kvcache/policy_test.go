@@ -148,7 +148,7 @@ func put(r *rand.Rand, p *Paged, s Sequence, n int) {
 		for l := range sh.Layers {
 			s.Put(l, random(r, k*sh.Heads*sh.Dim), random(r, k*sh.Heads*sh.Dim))
 			q := random(r, k*sh.QueryHeads*sh.Dim)
-			p.Attend(l, []Rows{{s, k, s.Len() - k + 1, 1}}, q, make([]float32, len(q)), nil)
+			p.Attend(l, []Rows{{s, k, s.Len() - k + 1, 1, 0}}, q, make([]float32, len(q)), nil)
 		}
 		n -= k
 	}
@@ -208,7 +208,7 @@ func compare(t *testing.T, r *rand.Rand, p *Paged, seqs []Sequence) {
 	var rows []Rows
 	for _, s := range seqs {
 		if s.Len() > 0 {
-			rows = append(rows, Rows{s, 1, s.Len(), 0})
+			rows = append(rows, Rows{s, 1, s.Len(), 0, 0})
 		}
 	}
 	if len(rows) == 0 {
@@ -335,7 +335,7 @@ func TestChunksDoNotMatter(t *testing.T) {
 				s.Extend(m)
 				s.Put(0, k[at*32:(at+m)*32], v[at*32:(at+m)*32])
 				o := make([]float32, m*64)
-				p.Attend(0, []Rows{{s, m, at + 1, 1}}, q[at*64:(at+m)*64], o, nil)
+				p.Attend(0, []Rows{{s, m, at + 1, 1, 0}}, q[at*64:(at+m)*64], o, nil)
 				out = append(out, o...)
 				at += m
 			}
@@ -508,7 +508,7 @@ func TestRangeOfScales(t *testing.T) {
 		}
 		q, out := random(r, 64), make([]float32, 64)
 		cpu.Scale(1/scale, q)
-		p.Attend(0, []Rows{{s, 1, s.Len(), 0}}, q, out, nil)
+		p.Attend(0, []Rows{{s, 1, s.Len(), 0, 0}}, q, out, nil)
 		for _, x := range out {
 			if x-x != 0 {
 				t.Fatalf("keys of %g: attention gives %v", scale, x)

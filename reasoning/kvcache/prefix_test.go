@@ -34,7 +34,7 @@ func readTokens(p *Paged, s Sequence, tokens []int32) (out []float32) {
 			}
 			s.Put(l, k, v)
 			out = make([]float32, len(q))
-			p.Attend(l, []Rows{{s, n, at + 1, 1}}, q, out, nil)
+			p.Attend(l, []Rows{{s, n, at + 1, 1, 0}}, q, out, nil)
 		}
 		tokens = tokens[n:]
 	}
@@ -258,7 +258,7 @@ func FuzzLoad(f *testing.F) {
 		}
 		if s.Len() > 0 {
 			q := make([]float32, 16)
-			p.Attend(0, []Rows{{s, 1, s.Len(), 0}}, q, make([]float32, 16), nil)
+			p.Attend(0, []Rows{{s, 1, s.Len(), 0, 0}}, q, make([]float32, 16), nil)
 		}
 		s.Release()
 	})
