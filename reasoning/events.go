@@ -42,9 +42,41 @@ func (t *task) term(id kg.ID) (Term, error) {
 	}
 	out := jsonTerm(x)
 	if n, ok := t.view.Graph.Number(id); ok && x.Kind != kg.Literal {
-		out.Label = t.view.Graph.Label(n)
+		out.Label = t.label(n)
 	}
 	return out, nil
+}
+
+// labelIRIs are the predicates of names in languages.
+var labelIRIs = []string{kg.RDFSLabel, "http://www.w3.org/2004/02/skos/core#prefLabel", "http://schema.org/name", "https://schema.org/name"}
+
+// label is the label of a thing in the language of the question, else the one
+// that the graph is known by.
+func (t *task) label(n constrain.Node) string {
+	g := t.view.Graph
+	lang := t.q.Lang
+	if lang == "" && t.linked != nil {
+		lang = t.linked.Lang
+	}
+	if lang == "" || lang == "en" {
+		return g.Label(n)
+	}
+	for _, iri := range labelIRIs {
+		p, ok, err := t.snap.Lookup(kg.NewIRI(iri))
+		if err != nil || !ok {
+			continue
+		}
+		pat := kg.Pattern{S: g.ID(n), P: p}
+		c := t.snap.Scan(t.ctx, pat, kg.BestOrder(pat))
+		for c.Next() {
+			if x, err := t.snap.Term(c.Quad().O); err == nil && (strings.EqualFold(x.Lang, lang) || strings.HasPrefix(strings.ToLower(x.Lang), strings.ToLower(lang)+"-")) {
+				c.Close()
+				return x.Value
+			}
+		}
+		c.Close()
+	}
+	return g.Label(n)
 }
 
 // predicate is the JSON form of a predicate, labelled as its relation.

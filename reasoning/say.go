@@ -106,7 +106,7 @@ func (t *task) labelled(x kg.Term) (Term, constrain.Node, bool) {
 	}
 	n, ok := t.view.Graph.Number(id)
 	if ok && x.Kind != kg.Literal {
-		out.Label = t.view.Graph.Label(n)
+		out.Label = t.label(n)
 	}
 	return out, n, ok
 }

@@ -22,6 +22,13 @@ var plain = map[rune]string{
 	'þ': "th", 'ð': "d", 'ħ': "h", 'ŧ': "t", 'ŋ': "n",
 }
 
+// elided are the words of French and Italian that lose their vowel before
+// another.
+var elided = map[string]bool{"l": true, "d": true, "qu": true, "dell": true, "all": true, "nell": true, "dall": true, "sull": true}
+
+// apostrophes is how many bytes of apostrophes a text begins with.
+func apostrophes(s string) int { return len(s) - len(strings.TrimLeft(s, "'’‘ʼ")) }
+
 // Words splits a text into folded words: lower case, accents removed,
 // punctuation dropped except '%+$&, a possessive 's split off, thousands
 // separators of numbers removed. Scripts that do not write spaces between words
@@ -43,6 +50,13 @@ func Words(s string) []Word {
 		}
 		if w == "'s" {
 			core = w
+		}
+		// l'eau, d'Arc, qu'il: an article or preposition without its vowel.
+		if i := strings.IndexByte(core, '\''); i > 0 && elided[core[:i]] && i+1 < len(core) {
+			from += apostrophes(s[from:to])
+			at := from + strings.IndexAny(s[from:to], "'’‘ʼ")
+			out = append(out, Word{core[:i], from, at})
+			core, from = strings.TrimLeft(core[i+1:], "'"), at+apostrophes(s[at:to])
 		}
 		if n := len(core) - 2; n > 0 && core[n:] == "'s" {
 			out = append(out, Word{core[:n], from, to - 2}, Word{"'s", to - 2, to})

@@ -26,6 +26,10 @@ func TestFold(t *testing.T) {
 		"two  spaces":                 "two spaces",
 		"1,2,3":                       "1 2 3",
 		"12,345,678":                  "12345678",
+		"L'Été d’Arc's":               "l ete d arc 's",
+		"l''eau":                      "l eau",
+		"qu'il d'":                    "qu il d",
+		"O'Brien's":                   "o'brien 's",
 		"Nutt.":                       "nutt",
 		"מי ביים":                     "מי ביים",
 	} {
@@ -36,7 +40,7 @@ func TestFold(t *testing.T) {
 			t.Errorf("Fold(%q) is not stable: %q -> %q", in, got, Fold(got))
 		}
 	}
-	for _, in := range []string{"Amélie's film", "¿Dónde está  Zürich?", "x 大红"} {
+	for _, in := range []string{"Amélie's film", "¿Dónde está  Zürich?", "x 大红", "'l’eau’", "d''Arc's"} {
 		for _, w := range Words(in) {
 			if Fold(in[w.From:w.To]) != w.Text {
 				t.Errorf("%q: word %q has bytes %q", in, w.Text, in[w.From:w.To])

@@ -81,6 +81,7 @@ type Linked struct {
 	Unknown  []Unknown
 	Refs     []string // names of the secure mentions; Refs[0] is [1]
 	Prompt   string   // see Prompt in prompt.go
+	Lang     string   // "de", "es" or "fr" if the question is in that language
 }
 
 // Pin fixes what a part of the question names.
@@ -185,6 +186,7 @@ func (l *Linker) Link(question string, pins ...Pin) (*Linked, error) {
 	}
 	l.pinned(q, pins)
 	l.exact(q)
+	q.inEnglish()
 	l.learnedMentions(q)
 	l.partial(q)
 	l.findClasses(q)
@@ -253,6 +255,11 @@ func (l *Linker) exact(q *Linked) {
 			}
 			name := join(ws)
 			nodes := l.g.Lookup(name)
+			if len(nodes) == 0 && content > 0 {
+				if v := umlauts.Replace(name); v != name {
+					name, nodes = v, l.g.Lookup(v)
+				}
+			}
 			if len(nodes) == 0 {
 				continue
 			}
