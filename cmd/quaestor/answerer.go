@@ -99,7 +99,11 @@ func (a *app) answererUnder(ctx context.Context, c reasoning.Constraint, cost fl
 			return nil, inputError{fmt.Errorf("%s: %w", fitted, err)}
 		}
 	default:
-		m, err := decode.Load(name, decode.Options{Threads: a.cfg.num("threads")})
+		device, err := a.device()
+		if err != nil {
+			return nil, err
+		}
+		m, err := decode.Load(name, decode.Options{Threads: a.cfg.num("threads"), Backend: device})
 		if err != nil {
 			return nil, inputError{fmt.Errorf("model %s: %w", name, err)}
 		}

@@ -306,12 +306,16 @@ func (a *app) benchDecodeCommand() *cobra.Command {
 		Args: exactArgs(0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var rows []benchRow
+			device, err := a.device()
+			if err != nil {
+				return err
+			}
 			threads := []int{1}
 			if n := runtime.GOMAXPROCS(0); n > 1 {
 				threads = append(threads, n)
 			}
 			for _, n := range threads {
-				m, err := decode.Load(a.cfg.str("model"), decode.Options{Threads: n})
+				m, err := decode.Load(a.cfg.str("model"), decode.Options{Threads: n, Backend: device})
 				if err != nil {
 					return inputError{err}
 				}
@@ -325,7 +329,7 @@ func (a *app) benchDecodeCommand() *cobra.Command {
 					return err
 				}
 				for _, t := range ts {
-					r := benchRow{name: fmt.Sprintf("%s/%dt %.1f tok/s", t.Name, t.Threads, t.Rate()), n: int64(t.Tokens), wall: t.Wall, cpu: t.CPU, baseline: "-"}
+					r := benchRow{name: fmt.Sprintf("%s/%dt %.1f tok/s", t.Name, t.Threads, t.Rate()), n: int64(t.Tokens), wall: t.Wall, cpu: t.CPU, bytes: t.Bytes, allocs: int64(t.Allocs), baseline: "-"}
 					if t.Peer > 0 {
 						r.baseline = fmt.Sprintf("llama.cpp-v0.4.0 %.1f cpu-ms", float64(t.Peer.Microseconds())/1000)
 						if t.CPU > 0 {
@@ -340,6 +344,6 @@ func (a *app) benchDecodeCommand() *cobra.Command {
 	}
 	c.Flags().String("model", "", "GGUF file or safetensors folder")
 	c.Flags().String("kv", "", kvFlagHelp)
-	c.Flags().IntVar(&runs, "runs", 3, "runs of each measurement; the best counts")
+	c.Flags().IntVar(&runs, "runs", 9, "runs of each measurement; the median counts")
 	return c
 }

@@ -30,6 +30,7 @@ var defaults = map[string]string{
 	"log-level":     "info",
 	"addr":          "127.0.0.1:7878",
 	"model":         "embedded",
+	"device":        "auto",
 	"link":          "",
 	"kv":            "f16",
 	"beams":         "8",

@@ -75,6 +75,7 @@ came from. Everything runs on this machine; nothing is downloaded.`,
 	f := root.PersistentFlags()
 	f.String("store", "", "folder of the store (default: the user's data folder, quaestor/default)")
 	f.Int("threads", 0, "threads to use (default: all cores)")
+	f.String("device", "", "hardware for models: auto, cpu, or cuda where it is built in (default auto)")
 	f.String("config", "", "settings file, YAML with the flags' names as keys")
 	f.String("log-level", "", "debug, info, warn or error (default info)")
 	f.BoolVar(&a.json, "json", false, "write one JSON object to standard output")

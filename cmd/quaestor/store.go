@@ -137,6 +137,7 @@ func (a *app) doctorCommand() *cobra.Command {
 				list = append(list, finding{check, status, fmt.Sprintf(format, args...)})
 			}
 			add("program", "ok", "quaestor %s, %s, %d threads", version(), runtime.Version(), runtime.GOMAXPROCS(0))
+			checkDevices(add)
 			st, openErr := a.openStore(true)
 			if openErr != nil {
 				add("store", "fail", "%v", openErr)

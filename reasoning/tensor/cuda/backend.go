@@ -42,6 +42,17 @@ func NewBackend(i int) (*Backend, error) {
 // Name implements tensor.Backend.
 func (b *Backend) Name() string { return "cuda " + b.d.Name() }
 
+// Describe says what the card is and how much of its memory is free.
+func (b *Backend) Describe() (string, error) {
+	free, total, err := b.d.Memory()
+	if err != nil {
+		return "", err
+	}
+	major, minor, n := b.d.Capability()
+	return fmt.Sprintf("driver for CUDA %d.%d, compute capability %d.%d, %d multiprocessors, %d of %d MiB free",
+		b.d.Driver()/1000, b.d.Driver()%1000/10, major, minor, n, free>>20, total>>20), nil
+}
+
 // Device returns the GPU.
 func (b *Backend) Device() *Device { return b.d }
 
