@@ -39,6 +39,7 @@ type cues struct {
 type small struct {
 	n       int
 	ordinal bool
+	rank    bool // not after "more than"
 }
 
 // howMany reports whether numbers may be compared with counts.
@@ -51,13 +52,19 @@ var (
 	ordinals  = strings.Fields("zeroth first second third fourth fifth sixth seventh eighth ninth tenth")
 )
 
+// countWords stand before numbers that are compared with.
+var countWords = words("than over under exactly least above below only just precisely most")
+
+// maxRank is the largest number that "the 20 largest" is likely to hold.
+const maxRank = 20
+
 // smallNumber reads "three", "3", "third" or "3rd".
 func smallNumber(w string) (small, bool) {
 	if i := slices.Index(cardinals, w); i >= 0 && w != "one" { // mostly a pronoun
-		return small{i, false}, true
+		return small{n: i}, true
 	}
 	if i := slices.Index(ordinals, w); i >= 2 {
-		return small{i, true}, true
+		return small{n: i, ordinal: true}, true
 	}
 	digits := strings.TrimRight(w, "abcdefghijklmnopqrstuvwxyz")
 	n, err := strconv.Atoi(digits)
@@ -65,9 +72,9 @@ func smallNumber(w string) (small, bool) {
 	case err != nil || n < 0 || n > constrain.MaxN:
 		return small{}, false
 	case rest == "":
-		return small{n, false}, true
+		return small{n: n}, true
 	case n >= 2 && (rest == "st" || rest == "nd" || rest == "rd" || rest == "th"):
-		return small{n, true}, true
+		return small{n: n, ordinal: true}, true
 	}
 	return small{}, false
 }
@@ -102,7 +109,7 @@ var (
 	yesNoWords = words("is are was were do does did has have had can could will would")
 	notWords   = words("not no without except excluding never neither nor lacking lack lacks don't doesn't didn't isn't aren't wasn't weren't hasn't haven't nothing none other")
 	moreWords  = words("over more above after since greater exceeding exceeds larger higher later least longer bigger older beyond")
-	lessWords  = words("under less below before fewer smaller lower earlier shorter than most younger until cheaper lighter")
+	lessWords  = words("under less below before fewer smaller lower earlier shorter younger until cheaper lighter slower weaker poorer thinner narrower nearer colder closer")
 	mostWords  = words("most max maximum highest largest biggest longest tallest greatest latest newest last top best heaviest fastest deepest richest widest strongest hottest recent oldest")
 	leastWords = words("least min minimum lowest smallest shortest fewest earliest first slowest lightest youngest cheapest worst oldest coldest narrowest poorest weakest bottom")
 )
@@ -151,6 +158,14 @@ func findCues(q *link.Linked) cues {
 		}
 		c.more = c.more || moreWords[t]
 		c.less = c.less || lessWords[t]
+		if i+1 < len(ws) && ws[i+1].Text == "than" {
+			switch {
+			case t == "older" || t == "younger": // by age or by date
+				c.more, c.less = true, true
+			case strings.HasSuffix(t, "er") && !lessWords[t]: // heavier, faster
+				c.more = true
+			}
+		}
 		switch {
 		case mostWords[t] || leastWords[t]:
 			c.most = c.most || mostWords[t]
@@ -158,7 +173,12 @@ func findCues(q *link.Linked) cues {
 		case len(t) > 4 && strings.HasSuffix(t, "est") && !slices.Contains(notSuperlative, t):
 			c.most, c.least = true, true
 		}
-		if n, ok := smallNumber(t); ok && !slices.Contains(c.small, n) {
+		n, ok := smallNumber(t)
+		if t == "one" && countWords[prev] {
+			n, ok = small{n: 1}, true // elsewhere it is mostly a pronoun
+		}
+		n.rank = n.ordinal || n.n >= 2 && n.n <= maxRank && !countWords[prev]
+		if ok && !slices.Contains(c.small, n) {
 			c.small = append(c.small, n)
 		}
 	}

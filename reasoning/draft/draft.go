@@ -164,6 +164,39 @@ func (gen *Generator) Drafts(ctx context.Context, q *link.Linked, opt Options) (
 	return out, nil
 }
 
+// Classes that stand in for a noun the graph does not know, and what each loses
+// against a class that is named.
+const (
+	maxNear  = 4
+	nearLoss = 0.15
+)
+
+// nearClasses returns chains from the classes whose names are most like the
+// question: "product" may be called "hardware" here.
+func (r *run) nearClasses() []chain {
+	g := r.g
+	if r.sim.enc == nil || len(g.Classes()) == 0 {
+		return nil
+	}
+	texts := []string{bareWords(r.q.Prompt)}
+	for _, c := range g.Classes() {
+		texts = append(texts, constrain.PlainName(c.Name))
+	}
+	vs := r.sim.embed(texts)
+	order := make([]int, len(g.Classes()))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(dot(vs[0], vs[b+1]), dot(vs[0], vs[a+1])) })
+	var out []chain
+	for _, i := range order[:min(maxNear, len(order))] {
+		c := chain{mention: -1, class: i, link: -nearLoss * (2 - dot(vs[0], vs[i+1])), walk: g.FromClass(i)}
+		c.score()
+		out = append(out, c)
+	}
+	return out
+}
+
 // headGain is for the class right after the question word: "which state" asks for
 // states.
 const headGain = 0.1
@@ -221,6 +254,13 @@ func (r *run) chains() ([]chain, error) {
 		c.score()
 		beam = append(beam, c)
 		all = append(all, c)
+	}
+	if len(beam) == 0 {
+		// Nothing of the question is named in the graph: its nearest classes.
+		for _, c := range r.nearClasses() {
+			beam = append(beam, c)
+			all = append(all, c)
+		}
 	}
 	for range r.opt.Hops {
 		var next []chain

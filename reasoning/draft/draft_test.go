@@ -66,6 +66,7 @@ func TestForms(t *testing.T) {
 		"employees with a salary between 5500 and 6500":                      "{employee} where salary >= 5500 where salary <= 6500",
 		"employees with a hire date after 2012":                              "{employee} where hire date > 2012",
 		"which employees have a higher salary than Cid Dorn":                 "{employee} where salary > [1]",
+		"which employees speak more than one language":                       "{employee} # > 1 > speaks",
 		"does Ann Berg have a higher salary than Bob Cole":                   "[1] where salary > [2] = [1]",
 		"who has the higher salary Ann Berg or Bob Cole":                     "[1] ~ [2] max salary",
 		"what is the difference between the salary of Bob Cole and Ann Berg": "[1] - salary [2]",
@@ -154,11 +155,11 @@ func TestJoinJudges(t *testing.T) {
 
 func TestSmallNumbers(t *testing.T) {
 	_, l := officeGenerator(t)
-	q, err := l.Link("the 2nd or third of the five departments in 2014 with one chief")
+	q, err := l.Link("the 2nd or third of the five departments in 2014 with one chief and more than one clerk")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := SmallNumbers(q); !slices.Equal(got, []string{"2", "3", "5"}) {
+	if got := SmallNumbers(q); !slices.Equal(got, []string{"2", "3", "5", "1"}) {
 		t.Error(got)
 	}
 }

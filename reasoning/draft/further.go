@@ -96,7 +96,7 @@ func (r *run) countOps(b base, op constrain.Op, d float64, keep func(base, Shape
 		op.Kind, op.N, op.Nth = k, 0, false
 		add(op, cueGain)
 		for _, n := range r.cues.small {
-			if n.n >= 2 {
+			if n.rank {
 				op.N, op.Nth = n.n, n.ordinal
 				add(op, cueGain+rankGain)
 			}
@@ -157,7 +157,7 @@ func (r *run) ranks(b base, rd constrain.RD, largest bool, d float64, keep func(
 		op.Kind = constrain.Max
 	}
 	for _, n := range r.cues.small {
-		if n.n < 2 {
+		if !n.rank {
 			continue
 		}
 		op.N, op.Nth = n.n, n.ordinal
