@@ -17,6 +17,7 @@ type Paged struct {
 	pool   *cpu.Pool
 	slabs  slabs
 	scale  float32
+	pageAt []int // where each layer begins in a page stored whole, and the end
 
 	scratch  sync.Pool // *attention
 	sealings sync.Pool // *sealing
@@ -24,6 +25,7 @@ type Paged struct {
 
 	mu          sync.Mutex // guards what follows
 	idle        []*sequence
+	sparePages  []*sealed
 	sealedBytes Bytes
 	sealErr     error // the last page that could not be sealed
 	stats       counters
@@ -50,6 +52,7 @@ func New(shape Shape, policy Policy, pool *cpu.Pool) (*Paged, error) {
 		return nil, err
 	}
 	p := &Paged{shape: shape, policy: policy, pool: pool, scale: inverseSqrt(shape.Dim), encoders: newEncoders()}
+	p.layOut()
 	p.slabs = slabs{shape: shape, single: policy.Single, wide: panels(shape.Dim)}
 	p.scratch.New = func() any { return newAttention(p) }
 	p.sealings.New = func() any { return newSealing(p) }

@@ -2,6 +2,7 @@ package kvcache
 
 import (
 	"math/bits"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -18,6 +19,7 @@ type sealed struct {
 	demoted bool
 	chosen  bool     // by importance: masks tell which positions are left
 	heads   [][]part // [Layers*Heads], a part for each tier in use
+	data    []byte   // of pages that are stored whole: what the parts' bytes are cut from
 	size    Bytes
 	means   []float32 // [Layers][Heads][Dim] of the keys as put, when pages are retrieved
 }
@@ -70,12 +72,7 @@ func newSealing(p *Paged) *sealing {
 func (p *Paged) seal(first, n int, source pageSource, choose func(layer, head int) selection) (*sealed, error) {
 	s := p.sealings.Get().(*sealing)
 	defer p.sealings.Put(s)
-	out := &sealed{n: n, heads: make([][]part, p.shape.Layers*p.shape.Heads)}
-	out.owners.Store(1)
-	out.chosen = choose != nil
-	if p.policy.Retrieve != nil {
-		out.means = make([]float32, p.shape.Layers*p.shape.Heads*p.shape.Dim)
-	}
+	out := p.blankPage(n, choose != nil)
 	s.source, s.first, s.n, s.choose, s.out = source, first, n, choose, out
 	clear(s.errs)
 	p.pool.Run(s.job, p.shape.Layers)
@@ -90,6 +87,50 @@ func (p *Paged) seal(first, n int, source pageSource, choose func(layer, head in
 	return out, nil
 }
 
+// blankPage returns a page to be encoded. Those that are stored whole are all of
+// one size and are used again.
+func (p *Paged) blankPage(n int, chosen bool) *sealed {
+	cells := p.shape.Layers * p.shape.Heads
+	var g *sealed
+	whole := n == PageTokens && !chosen
+	p.mu.Lock()
+	if k := len(p.sparePages); whole && k > 0 {
+		g = p.sparePages[k-1]
+		p.sparePages = p.sparePages[:k-1]
+	}
+	p.mu.Unlock()
+	if g == nil {
+		g = &sealed{heads: make([][]part, cells)}
+		if whole {
+			g.data = make([]byte, p.pageAt[p.shape.Layers])
+			parts := make([]part, cells)
+			for i := range g.heads {
+				g.heads[i] = parts[i : i : i+1]
+			}
+		}
+		if p.policy.Retrieve != nil {
+			g.means = make([]float32, cells*p.shape.Dim)
+		}
+	}
+	g.owners.Store(1)
+	g.n, g.chosen, g.size = n, chosen, Bytes{}
+	clear(g.means)
+	return g
+}
+
+// layOut computes where the bytes of each layer lie in a page that is stored
+// whole.
+func (p *Paged) layOut() {
+	at := 0
+	for _, y := range p.policy.Layers {
+		p.pageAt = append(p.pageAt, at)
+		for _, f := range []Form{y.K, y.V} {
+			at += f.Map.cells(p.shape.Heads) * f.Tiers[0].Size(PageTokens, f.Map.wide(p.shape.Dim)).Total()
+		}
+	}
+	p.pageAt = append(p.pageAt, at)
+}
+
 func (s *sealing) layer(l int) {
 	p := s.store
 	e := p.encoders.Get().(*encoder)
@@ -97,24 +138,25 @@ func (s *sealing) layer(l int) {
 	heads, dim, n := p.shape.Heads, p.shape.Dim, s.n
 	form := p.policy.Layers[l]
 	out := s.out.heads[l*heads : (l+1)*heads]
+	var room []byte
+	if s.out.data != nil {
+		room = s.out.data[p.pageAt[l]:p.pageAt[l+1]]
+	}
 	s.sizes[l] = Bytes{}
 	s.errs[l] = nil
 	for h := range heads {
-		sel := selection{all(n)}
-		if s.choose != nil {
-			sel = s.choose(l, h)
-			if sel == nil {
-				sel = selection{all(n)}
-			}
+		out[h] = out[h][:0]
+		if s.choose == nil {
+			out[h] = append(out[h], part{n: n, mask: all(n)})
+			continue
 		}
+		sel := s.choose(l, h)
 		for tier, mask := range sel {
 			if mask != 0 {
 				out[h] = append(out[h], part{tier: tier, n: bits.OnesCount64(mask), mask: mask})
 			}
 		}
-		if s.choose != nil {
-			s.sizes[l].Index += 8 * int64(len(sel))
-		}
+		s.sizes[l].Index += 8 * int64(len(sel))
 	}
 	e.x = resize(e.x, heads*n*dim)
 	for side, f := range []Form{form.K, form.V} {
@@ -162,7 +204,12 @@ func (s *sealing) layer(l int) {
 				q := &out[cell][i]
 				c := f.Tiers[q.tier]
 				size := c.Size(q.n, wide)
-				dst := make([]byte, size.Total())
+				var dst []byte
+				if room != nil {
+					dst, room = room[:size.Total():size.Total()], room[size.Total():]
+				} else {
+					dst = make([]byte, size.Total())
+				}
 				if err := c.Encode(dst, e.gather(x[cell*n*wide:(cell+1)*n*wide], q.mask, n, wide), q.n, wide); err != nil {
 					s.errs[l] = err
 					return
@@ -232,13 +279,14 @@ func (p *Paged) demote(g *sealed) *sealed {
 			if n, ok := form.K.Tiers[q.tier].(*codec.Nested); ok {
 				keep := n.Half().Size(q.n, form.K.Map.wide(p.shape.Dim)).Total()
 				out.size.Codes -= int64(len(q.k) - keep)
-				q.k = append([]byte(nil), q.k[:keep]...)
+				q.k = q.k[:keep]
 			}
 			if n, ok := form.V.Tiers[q.tier].(*codec.Nested); ok {
 				keep := n.Half().Size(q.n, form.V.Map.wide(p.shape.Dim)).Total()
 				out.size.Codes -= int64(len(q.v) - keep)
-				q.v = append([]byte(nil), q.v[:keep]...)
+				q.v = q.v[:keep]
 			}
+			q.k, q.v = slices.Clone(q.k), slices.Clone(q.v) // the page's own bytes are used again
 			out.heads[i] = append(out.heads[i], q)
 		}
 	}
@@ -248,9 +296,18 @@ func (p *Paged) demote(g *sealed) *sealed {
 
 // releaseSealed takes one owner away.
 func (p *Paged) releaseSealed(g *sealed) {
-	if g.owners.Add(-1) == 0 {
-		p.account(g.size, -1)
+	if g.owners.Add(-1) > 0 {
+		return
 	}
+	p.account(g.size, -1)
+	if g.data == nil {
+		return
+	}
+	p.mu.Lock()
+	if len(p.sparePages) < keepSlabs {
+		p.sparePages = append(p.sparePages, g)
+	}
+	p.mu.Unlock()
 }
 
 func (p *Paged) account(b Bytes, sign int64) {

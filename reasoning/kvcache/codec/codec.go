@@ -71,6 +71,7 @@ type Scratch struct {
 
 	init    []float32 // of the kernels: where sums begin
 	weights []float32 // weights times scales
+	scales  []float32
 	pad     []float32 // rows that fill up to what a kernel does
 }
 

@@ -60,10 +60,11 @@ func (s *Scalar) scores(w *Scratch, out []float32, lds int, src []byte, q []floa
 	if s.bits == 8 {
 		scale, shift = s.linear()
 	}
-	var scales [PageTokens]float32
+	w.scales = grow(w.scales, 2*PageTokens)
+	scales := w.scales[:PageTokens]
 	w.init = grow(w.init, m+6)
 	for g := range dim / size {
-		s.scalesOf(scales[:], params, g, scale)
+		s.scalesOf(scales, params, g, scale)
 		for i := range m {
 			w.init[i] = 0
 			if shift != 0 {
@@ -74,10 +75,10 @@ func (s *Scalar) scores(w *Scratch, out []float32, lds int, src []byte, q []floa
 		for i := 0; i < m; {
 			switch {
 			case m-i >= 6 && level >= cpu.AVX512:
-				s.keys(6, size/per, q[i*dim+g*size:], dim, codes, w.init[i:], scales[:], out[i*lds:], lds, g > 0)
+				s.keys(6, size/per, q[i*dim+g*size:], dim, codes, w.init[i:], scales, out[i*lds:], lds, g > 0)
 				i += 6
 			case m-i >= 3:
-				s.keys(3, size/per, q[i*dim+g*size:], dim, codes, w.init[i:], scales[:], out[i*lds:], lds, g > 0)
+				s.keys(3, size/per, q[i*dim+g*size:], dim, codes, w.init[i:], scales, out[i*lds:], lds, g > 0)
 				i += 3
 			default: // rows of nothing fill up to three
 				w.pad = grow(w.pad, 3*dim+3*PageTokens)
@@ -87,7 +88,7 @@ func (s *Scalar) scores(w *Scratch, out []float32, lds int, src []byte, q []floa
 				for r := i; r < m && g > 0; r++ {
 					copy(rows[(r-i)*PageTokens:(r-i+1)*PageTokens], out[r*lds:])
 				}
-				s.keys(3, size/per, w.pad[g*size:], dim, codes, w.init[i:], scales[:], rows, PageTokens, g > 0)
+				s.keys(3, size/per, w.pad[g*size:], dim, codes, w.init[i:], scales, rows, PageTokens, g > 0)
 				for r := i; r < m; r++ {
 					copy(out[r*lds:r*lds+PageTokens], rows[(r-i)*PageTokens:])
 				}
@@ -148,7 +149,8 @@ func (s *Scalar) accumulate(w *Scratch, o []float32, ldo int, src []byte, p []fl
 	if s.bits == 8 {
 		scale, shift = s.linear()
 	}
-	var scales [2][PageTokens]float32
+	w.scales = grow(w.scales, 2*PageTokens)
+	scales := [2][]float32{w.scales[:PageTokens], w.scales[PageTokens:]}
 	lines := n * s.bits / 8
 	if s.bits == 8 {
 		lines = n
@@ -169,9 +171,9 @@ func (s *Scalar) accumulate(w *Scratch, o []float32, ldo int, src []byte, p []fl
 				continue
 			}
 			last[set] = groups[set]
-			s.scalesOf(scales[set][:], params, groups[set], scale)
+			s.scalesOf(scales[set], params, groups[set], scale)
 			for i := range m {
-				cpu.Mul(w.weights[set*half+i*PageTokens:set*half+(i+1)*PageTokens], p[i*ldp:i*ldp+PageTokens], scales[set][:], 1)
+				cpu.Mul(w.weights[set*half+i*PageTokens:set*half+(i+1)*PageTokens], p[i*ldp:i*ldp+PageTokens], scales[set], 1)
 			}
 		}
 		second := 4 * half * (sets - 1)
