@@ -1,7 +1,10 @@
 package decode
 
 import (
+	"cmp"
 	"context"
+	"runtime"
+	"slices"
 	"time"
 )
 
@@ -10,8 +13,10 @@ type Timing struct {
 	Name    string // prefill512, decode@64, decode@1024, beam5@64
 	Threads int
 	Tokens  int           // tokens read or written
-	Wall    time.Duration // per token, best of the runs
-	CPU     time.Duration // per token, of the same run; 0 where not known
+	Wall    time.Duration // per token, of the run with the median CPU time
+	CPU     time.Duration // per token; 0 where not known
+	Allocs  float64       // allocations per token of a run, the first one left out
+	Bytes   int64         // of the cache at the end
 	// Peer is the CPU time per token of llama.cpp v0.4.0 (AVX2 build) on the
 	// same model file with one thread and a 16-bit cache, on two shared cores
 	// of a Zen 3 EPYC; 0 where it was not measured. Another machine gives other
@@ -27,28 +32,39 @@ func (t Timing) Rate() float64 { return float64(time.Second) / float64(t.Wall) }
 var peers = map[string]float64{"prefill512": 8.59, "decode@64": 12.74, "decode@1024": 26.55, "decode@4096": 74.08}
 
 // Bench measures reading a prompt of 512 tokens and writing after prompts of
-// several lengths, each the best of runs. The text is made of arbitrary tokens:
-// speed does not depend on them.
+// several lengths, one text alone and five beams over one prompt, each the
+// median of runs. The text is made of arbitrary tokens: speed does not depend on
+// them.
 func Bench(ctx context.Context, m *Model, runs int) ([]Timing, error) {
 	ids := make([]int32, min(4096, m.Config.Context-64))
 	for i := range ids {
 		ids[i] = int32(3 + i*7919%max(1, m.Config.Vocab-3))
 	}
-	var all []Timing
+	var rows []Timing
+	used := int64(0)
 	measure := func(name string, tokens int, f func() error) error {
-		best := Timing{Name: name, Threads: m.Threads(), Tokens: tokens}
-		for range max(1, runs) {
+		if err := f(); err != nil { // caches and pools fill
+			return err
+		}
+		all := make([]Timing, max(1, runs))
+		for i := range all {
+			t := Timing{Name: name, Threads: m.Threads(), Tokens: tokens}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
 			wall, cpu := time.Now(), CPUTime()
 			if err := f(); err != nil {
 				return err
 			}
-			w, c := time.Since(wall)/time.Duration(tokens), (CPUTime()-cpu)/time.Duration(tokens)
-			if best.Wall == 0 || c < best.CPU || c == best.CPU && w < best.Wall {
-				best.Wall, best.CPU = w, c
-			}
+			t.Wall, t.CPU = time.Since(wall)/time.Duration(tokens), (CPUTime()-cpu)/time.Duration(tokens)
+			runtime.ReadMemStats(&after)
+			t.Allocs = float64(after.Mallocs-before.Mallocs) / float64(tokens)
+			all[i] = t
 		}
+		slices.SortFunc(all, func(a, b Timing) int { return cmp.Or(cmp.Compare(a.CPU, b.CPU), cmp.Compare(a.Wall, b.Wall)) })
+		best := all[(len(all)-1)/2]
+		best.Bytes = used
 		best.Peer = time.Duration(peers[name] * float64(time.Millisecond))
-		all = append(all, best)
+		rows = append(rows, best)
 		return nil
 	}
 	if len(ids) >= 512 {
@@ -59,6 +75,7 @@ func Bench(ctx context.Context, m *Model, runs int) ([]Timing, error) {
 				return err
 			}
 			b.Logits()
+			used = m.CacheBytes()
 			return nil
 		})
 		if err != nil {
@@ -69,7 +86,7 @@ func Bench(ctx context.Context, m *Model, runs int) ([]Timing, error) {
 		name  string
 		n     int
 		beams int
-	}{{"decode@64", 64, 1}, {"decode@1024", 1024, 1}, {"decode@4096", 4096, 1}, {"beam5@64", 64, 5}, {"beam5@1024", 1024, 5}} {
+	}{{"decode@64", 64, 1}, {"decode@1024", 1024, 1}, {"decode@2048", 2048, 1}, {"decode@4096", 4096, 1}, {"beam5@64", 64, 5}, {"beam5@2048", 2048, 5}} {
 		const steps = 32
 		if at.n > len(ids) {
 			continue
@@ -96,6 +113,7 @@ func Bench(ctx context.Context, m *Model, runs int) ([]Timing, error) {
 					return err
 				}
 			}
+			used = m.CacheBytes()
 			return nil
 		})
 		b.Release()
@@ -103,5 +121,5 @@ func Bench(ctx context.Context, m *Model, runs int) ([]Timing, error) {
 			return nil, err
 		}
 	}
-	return all, nil
+	return rows, nil
 }
