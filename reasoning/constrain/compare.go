@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/reasoning/constrain/nodeset"
+	"github.com/quaestor-kg/quaestor/reasoning/constrain/pipeline"
 	"github.com/quaestor-kg/quaestor/reasoning/internal/literal"
 )
 
@@ -41,7 +43,7 @@ func (g *Graph) Ranked(s Set, rel int, largest bool, n int, nth bool) Set {
 	for _, x := range s {
 		g.valuesOf(x, rel, func(v float64) { all = append(all, v) })
 	}
-	keep := within(all, largest, n, nth)
+	keep := nodeset.Within(all, largest, n, nth)
 	var out Set
 	for _, x := range s {
 		ok := false
@@ -58,39 +60,6 @@ func (g *Graph) Ranked(s Set, rel int, largest bool, n int, nth bool) Set {
 func (g *Graph) Rankable(rel int) bool {
 	r := &g.rels[rel]
 	return r.Kind == NumberValue || r.Kind == DateValue && r.Datatype != kg.XSD+"dateTime"
-}
-
-// within returns the test for the n largest (or smallest) different values, or
-// for the n-th alone.
-func within(all []float64, largest bool, n int, nth bool) func(float64) bool {
-	slices.Sort(all)
-	all = slices.Compact(all)
-	if largest {
-		slices.Reverse(all)
-	}
-	n = max(n, 1)
-	if nth && len(all) < n || len(all) == 0 {
-		return func(float64) bool { return false }
-	}
-	last := all[min(n, len(all))-1]
-	return func(v float64) bool {
-		return v == last || !nth && (largest && v > last || !largest && v < last)
-	}
-}
-
-// compares reports whether a stands in a relation to b.
-func compares(a float64, cmp byte, b float64) bool {
-	switch cmp {
-	case '>':
-		return a > b
-	case '<':
-		return a < b
-	case AtLeast:
-		return a >= b
-	case AtMost:
-		return a <= b
-	}
-	return a == b
 }
 
 // Filter keeps the members that have a value of the relation which compares to
@@ -140,9 +109,9 @@ func (g *Graph) comparison(rel int, cmp byte, number string) func(float64) bool 
 		return nil
 	}
 	if g.rels[rel].Kind == DateValue {
-		return func(v float64) bool { return compares(float64(literal.YearOfDays(v)), cmp, c) }
+		return func(v float64) bool { return pipeline.Compares(float64(literal.YearOfDays(v)), cmp, c) }
 	}
-	return func(v float64) bool { return compares(v, cmp, c) }
+	return func(v float64) bool { return pipeline.Compares(v, cmp, c) }
 }
 
 // spans reports whether the values of a relation are days or instants.
@@ -162,7 +131,7 @@ func (g *Graph) Compare(s Set, rel int, cmp byte, others Set) Set {
 	for _, n := range s {
 		keep := false
 		g.valuesOf(n, rel, func(v float64) {
-			keep = keep || slices.ContainsFunc(values, func(c float64) bool { return compares(v, cmp, c) })
+			keep = keep || slices.ContainsFunc(values, func(c float64) bool { return pipeline.Compares(v, cmp, c) })
 		})
 		if keep {
 			out = append(out, n)
@@ -211,7 +180,7 @@ func (g *Graph) MostEnds(s Set, rd RD, class int, most bool, n int, nth bool) Se
 			all = append(all, counts[i])
 		}
 	}
-	keep := within(all, most, n, nth)
+	keep := nodeset.Within(all, most, n, nth)
 	var out Set
 	for i, x := range s {
 		if counts[i] > 0 && keep(counts[i]) {
@@ -230,7 +199,7 @@ func (g *Graph) HavingCount(s Set, rd RD, class int, cmp byte, number string) (S
 	}
 	var out Set
 	for _, x := range s {
-		if compares(float64(g.Ends(x, rd, class)), cmp, float64(c)) {
+		if pipeline.Compares(float64(g.Ends(x, rd, class)), cmp, float64(c)) {
 			out = append(out, x)
 		}
 	}

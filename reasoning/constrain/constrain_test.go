@@ -218,6 +218,31 @@ func show(g *Graph, r Result) string {
 	return strings.Join(out, ", ")
 }
 
+// TestSuperclasses: an instance of a class is one of its superclasses.
+func TestSuperclasses(t *testing.T) {
+	g := openText(t, `
+@prefix : <http://example.com/k/> .
+@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .
+:Pump rdfs:subClassOf :Hardware . :Hardware rdfs:subClassOf :Product . :Service rdfs:subClassOf :Product . :Product rdfs:subClassOf :Hardware .
+:a a :Pump ; rdfs:label "A" ; :price 3 . :b a :Hardware ; rdfs:label "B" ; :price 4 . :c a :Service ; rdfs:label "C" ; :price 5 . :d rdfs:label "D" ; :near :a .
+`)
+	for text, want := range map[string]string{
+		"{pump}": "A", "{product}": "A, B, C", "{service}": "C", "[d] > near : product": "A", "{product} max price": "C", "{product} count": "3", "{product} avg price": "4",
+	} {
+		p, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := g.Eval(context.Background(), p)
+		if err != nil || show(g, r) != want {
+			t.Errorf("%s = %q, want %q (%v)", text, show(g, r), want, err)
+		}
+		if got, query := runSPARQL(t, g, p); show(g, got) != want {
+			t.Errorf("%s: %s gives %q", text, query, show(g, got))
+		}
+	}
+}
+
 func TestOddLabels(t *testing.T) {
 	g := openText(t, `
 @prefix : <http://example.com/k/> .

@@ -48,6 +48,7 @@ type loader struct {
 	edges  []edgeRow
 	labels []labelRow
 	types  [][2]kg.ID
+	supers [][2]kg.ID // class, superclass
 }
 
 // Open builds the view of a snapshot. The snapshot must stay open as long as
@@ -101,6 +102,9 @@ func (ld *loader) scan() error {
 			pi.count++
 			if pi.rank >= 0 && q.O.IsLiteral() {
 				ld.labels = append(ld.labels, labelRow{q.S, q.O, uint8(pi.rank)})
+			}
+			if pi.iri == kg.RDFS+"subClassOf" {
+				ld.supers = append(ld.supers, [2]kg.ID{q.S, q.O})
 			}
 			if pi.typ {
 				ld.types = append(ld.types, [2]kg.ID{q.S, q.O})
@@ -446,6 +450,8 @@ func (ld *loader) adjacency() error {
 func (ld *loader) types2classes() error {
 	g := ld.g
 	g.classIdx = map[string]int{}
+	var below map[kg.ID][]kg.ID
+	ld.types, below = vocabulary.SuperTypes(ld.types, ld.supers)
 	byID := map[kg.ID]int{}
 	labelOf := map[kg.ID]labelRow{}
 	for _, t := range ld.types {
@@ -494,7 +500,7 @@ func (ld *loader) types2classes() error {
 			}
 			c = known
 			byID[t[1]] = c
-			g.classes[c].IDs = append(g.classes[c].IDs, t[1])
+			g.classes[c].IDs = append(append(g.classes[c].IDs, t[1]), below[t[1]]...)
 		}
 		if c < 0 {
 			continue

@@ -75,6 +75,21 @@ func CompareText(c byte) string {
 	return string(c)
 }
 
+// Compares reports whether a stands in a relation to b.
+func Compares(a float64, cmp byte, b float64) bool {
+	switch cmp {
+	case '>':
+		return a > b
+	case '<':
+		return a < b
+	case AtLeast:
+		return a >= b
+	case AtMost:
+		return a <= b
+	}
+	return a == b
+}
+
 // EndKind is what a pipeline asks of its last set.
 type EndKind uint8
 
