@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +15,8 @@ import (
 	"github.com/quaestor-kg/quaestor/api/graphqlapi"
 	"github.com/quaestor-kg/quaestor/api/httpapi"
 	"github.com/quaestor-kg/quaestor/api/sparqlhttp"
+	"github.com/quaestor-kg/quaestor/ingest"
+	"github.com/quaestor-kg/quaestor/internal/demofilings"
 	"github.com/quaestor-kg/quaestor/internal/demograph"
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/kg/rdf"
@@ -128,9 +131,9 @@ func (a *app) demoCommand() *cobra.Command {
 	var once bool
 	c := &cobra.Command{
 		Use:   "demo",
-		Short: "Loads a graph of films and opens the console on it",
-		Long: `Loads the embedded graph of films into a temporary store (or into --store), serves
-the console on a loopback address and prints questions to try. With --once and
+		Short: "Loads a graph of films and three filings and opens the console on them",
+		Long: `Loads the embedded graph of films and three annual reports into a temporary store
+(or into --store), serves the console on a loopback address and prints questions to try. With --once and
 --ask it answers one question and exits.`,
 		Example: examples(
 			"quaestor demo",
@@ -182,21 +185,23 @@ func (a *app) demo(ctx context.Context, question string, once bool) error {
 		}
 	}
 	examples := []api.Example{}
-	for _, q := range demograph.Questions {
+	questions := append(slices.Clone(demograph.Questions), demofilings.Questions...)
+	for _, q := range questions {
 		examples = append(examples, api.Example{Question: q})
 	}
-	for _, q := range demograph.Queries {
+	for _, q := range append(slices.Clone(demograph.Queries), demofilings.Queries...) {
 		examples = append(examples, api.Example{Title: q.Title, Query: q.Text})
 	}
 	return a.serve(ctx, st, serveOptions{examples: examples, ready: func(url string) {
 		fmt.Fprintf(a.out, "Open %s in a browser (Ctrl-C stops). Questions to try:\n", url)
-		for _, q := range demograph.Questions {
+		for _, q := range questions {
 			fmt.Fprintf(a.out, "  %s\n", q)
 		}
 	}})
 }
 
-// loadDemo loads the films unless the store holds something already.
+// loadDemo loads the films and the filings unless the store holds something
+// already.
 func (a *app) loadDemo(ctx context.Context, st *store.Store) error {
 	snap, err := st.Snapshot()
 	if err != nil {
@@ -214,6 +219,9 @@ func (a *app) loadDemo(ctx context.Context, st *store.Store) error {
 	defer r.Close()
 	bar := a.newProgress("load films", "bytes", 0)
 	defer bar.Finish()
-	_, err = st.Load(ctx, rdf.Read(ctx, r, rdf.ReadOptions{Format: rdf.NTriples, File: "films.nt", OnProgress: func(n int64) { bar.Set(n, "") }}))
+	if _, err = st.Load(ctx, rdf.Read(ctx, r, rdf.ReadOptions{Format: rdf.NTriples, File: "films.nt", OnProgress: func(n int64) { bar.Set(n, "") }})); err != nil {
+		return err
+	}
+	_, err = ingest.Run(ctx, st, demofilings.Units(), ingest.Options{Program: "quaestor " + version()})
 	return err
 }
