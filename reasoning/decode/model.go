@@ -129,7 +129,13 @@ func fromFile(f *weights.File, o Options) (_ *Model, err error) {
 		}
 	}
 	if m.store == nil {
-		m.store = kvcache.NewPaged(shape, o.SingleKV, m.pool)
+		id := "f16"
+		if o.SingleKV {
+			id = "f32"
+		}
+		if m.store, err = kvcache.New(shape, kvcache.Policy{ID: id, Model: m.Fingerprint(), Single: o.SingleKV}, m.pool); err != nil {
+			return nil, err
+		}
 	}
 	m.findEnds()
 	m.runs.New = func() any { return &run{} }

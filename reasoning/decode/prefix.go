@@ -1,6 +1,12 @@
 package decode
 
-import "github.com/quaestor-kg/quaestor/reasoning/kvcache"
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/quaestor-kg/quaestor/reasoning/kvcache"
+)
 
 // KeepPrefixes lets the cache remember the beginnings of texts in at most that
 // many bytes, so that Prefill of a text that begins as an earlier one reads
@@ -54,4 +60,41 @@ func (r memory) note(b *Branch, left int, whole bool) {
 	case whole && (n%rememberEvery < next || left < next):
 		r.store.Remember(b.seq, r.text[:n], nil, true)
 	}
+}
+
+// ErrNoFile says that the cache of a model cannot be saved, because its backend
+// keeps it.
+var ErrNoFile = errors.New("this backend's cache cannot be saved")
+
+// SaveBranch writes what a branch has read, ids, so that LoadBranch can go on
+// from there without reading it again.
+func (m *Model) SaveBranch(w io.Writer, b *Branch, ids []int32) error {
+	s, ok := m.store.(*kvcache.Paged)
+	if !ok {
+		return ErrNoFile
+	}
+	return s.Save(w, b.seq, ids, b.hidden)
+}
+
+// LoadBranch reads a saved branch. It must have been saved by the same model
+// with the same cache: kvcache.ErrOther and kvcache.ErrCorrupt tell what is
+// wrong with a file.
+func (m *Model) LoadBranch(r io.Reader) (b *Branch, ids []int32, err error) {
+	s, ok := m.store.(*kvcache.Paged)
+	if !ok {
+		return nil, nil, ErrNoFile
+	}
+	seq, ids, state, err := s.Load(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(state) != 0 && len(state) != m.Config.Dim {
+		seq.Release()
+		return nil, nil, fmt.Errorf("a state of %d numbers, the model has %d: %w", len(state), m.Config.Dim, kvcache.ErrCorrupt)
+	}
+	if err := m.knows(0, ids); err != nil {
+		seq.Release()
+		return nil, nil, fmt.Errorf("%w: %w", err, kvcache.ErrCorrupt)
+	}
+	return &Branch{m: m, seq: seq, hidden: state}, ids, nil
 }

@@ -1,12 +1,15 @@
 package decode
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/quaestor-kg/quaestor/internal/shared"
+	"github.com/quaestor-kg/quaestor/reasoning/kvcache"
 )
 
 // The same text a second time, and a text that begins alike, give the bits of a
@@ -54,5 +57,41 @@ func TestPrefixesGiveTheSameBits(t *testing.T) {
 	m.KeepPrefixes(0)
 	if m.CacheBytes() != 0 {
 		t.Errorf("%d bytes are left", m.CacheBytes())
+	}
+}
+
+// A saved branch goes on where it was; another model refuses the file.
+func TestSaveBranch(t *testing.T) {
+	open := func(path string) *Model {
+		m, err := Load(path, Options{Threads: 1, NoTokens: true, Context: 1024})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { m.Close() })
+		return m
+	}
+	m := open(filepath.Join(shared.Dir(t), "models", "tiny-llama-random"))
+	ids := make([]int32, 100)
+	for i := range ids {
+		ids[i] = int32(3 + i)
+	}
+	b := m.Start()
+	if err := m.Prefill(context.Background(), b, ids); err != nil {
+		t.Fatal(err)
+	}
+	var file bytes.Buffer
+	if err := m.SaveBranch(&file, b, ids); err != nil {
+		t.Fatal(err)
+	}
+	l, got, err := m.LoadBranch(bytes.NewReader(file.Bytes()))
+	if err != nil || !slices.Equal(got, ids) || !slices.Equal(l.Logits(), b.Logits()) {
+		t.Fatalf("loaded %d tokens, %v", len(got), err)
+	}
+	if err := m.Step([]*Branch{b, l}, []int32{5, 5}); err != nil || !slices.Equal(l.Logits(), b.Logits()) {
+		t.Errorf("the loaded branch goes on otherwise: %v", err)
+	}
+	other := open("testdata/families/llama-linear")
+	if _, _, err := other.LoadBranch(bytes.NewReader(file.Bytes())); !errors.Is(err, kvcache.ErrOther) {
+		t.Errorf("another model loads it: %v", err)
 	}
 }
