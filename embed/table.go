@@ -38,6 +38,17 @@ var (
 	_ Differentiable = (*Table)(nil)
 )
 
+// MemoryError says that scores would take more memory than is allowed.
+type MemoryError struct {
+	What          string // whose scores
+	Need, Allowed int64  // bytes
+	Remedy        string
+}
+
+func (e *MemoryError) Error() string {
+	return fmt.Sprintf("the scores of %s take %d KiB, more than the %d KiB allowed: %s", e.What, (e.Need+1023)>>10, e.Allowed>>10, e.Remedy)
+}
+
 // NewTable returns a table of zeros for a vocabulary.
 func NewTable(s Spec, v Vocabulary) (*Table, error) {
 	return newTable(s, v, v.Hash(), len(v.Entities), 2*len(v.Relations))

@@ -13,6 +13,7 @@ import (
 	"github.com/quaestor-kg/quaestor/embed/calibrate"
 	"github.com/quaestor-kg/quaestor/embed/dataset"
 	"github.com/quaestor-kg/quaestor/embed/eval"
+	"github.com/quaestor-kg/quaestor/embed/train"
 )
 
 type evalLinkFlags struct {
@@ -105,7 +106,7 @@ func (a *app) evalLink(c *cobra.Command, fl evalLinkFlags) error {
 		}
 		row, err := a.rankLinks(ctx, g, ts, t, o)
 		if err != nil {
-			return err
+			return linkError(err)
 		}
 		row.Checkpoint = path
 		rows = append(rows, row)
@@ -229,7 +230,8 @@ func (a *app) printLinks(g *dataset.Graph, rows []linkRow, relations bool) error
 // linkError gives the errors of checkpoints their exit code.
 func linkError(err error) error {
 	var other *embed.GraphError
-	if errors.As(err, &other) || errors.Is(err, embed.ErrCheckpoint) {
+	var resume *train.ResumeError
+	if errors.As(err, &other) || errors.As(err, &resume) || errors.Is(err, embed.ErrCheckpoint) {
 		return inputError{err}
 	}
 	return err

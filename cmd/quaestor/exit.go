@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/quaestor-kg/quaestor/embed"
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/kg/rdf"
 	"github.com/quaestor-kg/quaestor/sparql"
@@ -44,6 +45,7 @@ func exitCode(ctx context.Context, err error) int {
 		rdfErr *rdf.SyntaxError
 		sparqE *syntax.Error
 		limit  *sparql.LimitError
+		memory *embed.MemoryError
 	)
 	switch {
 	case errors.Is(err, errNo):
@@ -52,7 +54,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitInterrupted
 	case errors.As(err, &usage):
 		return exitUsage
-	case errors.As(err, &limit), errors.Is(err, context.DeadlineExceeded):
+	case errors.As(err, &limit), errors.As(err, &memory), errors.Is(err, context.DeadlineExceeded):
 		return exitLimit
 	case errors.As(err, &rdfErr), errors.As(err, &sparqE), errors.As(err, &input), errors.Is(err, os.ErrNotExist):
 		return exitInput

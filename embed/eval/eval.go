@@ -61,8 +61,9 @@ func batchFor(t *embed.Table, queries int, memory int64, threads int) (*kernel.B
 		memory = 256 << 20
 	}
 	if least := minMemory(t); memory < least {
-		return nil, fmt.Errorf("scores of %d queries against %d entities take %d KiB, more than the %d KiB allowed: raise --memory",
-			kernel.Lanes, t.Entities(), (least+1023)>>10, memory>>10)
+		return nil, &embed.MemoryError{
+			What: fmt.Sprintf("%d queries against %d entities", kernel.Lanes, t.Entities()), Need: least, Allowed: memory, Remedy: "raise --memory",
+		}
 	}
 	n := kernel.Lanes
 	for n*2 <= 4096 && n < queries && kernel.Bytes(n*2, t.Entities(), t.Rank()) <= memory {

@@ -66,8 +66,10 @@ func newStepper(cfg Config, t *embed.Table) (*stepper, error) {
 	}
 	n := cfg.Batch
 	if need := kernel.Bytes(n, t.Entities(), m.Rank()); need > cfg.Memory {
-		return nil, fmt.Errorf("a batch of %d against %d entities takes %d MiB, more than the %d MiB allowed: use a smaller --batch, or raise --memory",
-			n, t.Entities(), need>>20, cfg.Memory>>20)
+		return nil, &embed.MemoryError{
+			What: fmt.Sprintf("a batch of %d against %d entities", n, t.Entities()), Need: need, Allowed: cfg.Memory,
+			Remedy: "use a smaller --batch, or raise --memory",
+		}
 	}
 	s.batch = kernel.NewBatch(n, t.Entities(), m.Rank(), cfg.Threads)
 	s.heads, s.rels = make([]int32, s.batch.Cap()), make([]int32, s.batch.Cap())

@@ -29,6 +29,12 @@ type Result struct {
 	Path    string       `json:"checkpoint,omitempty"`
 }
 
+// ResumeError says why a training cannot go on from a checkpoint, or not begin
+// over one.
+type ResumeError struct{ error }
+
+func (e *ResumeError) Unwrap() error { return e.error }
+
 // state is what a checkpoint holds of a training beside numbers.
 type state struct {
 	Config Config  `json:"config"`
@@ -141,12 +147,15 @@ func (tr *trainer) begin() error {
 	}
 	tr.st = state{Config: tr.cfg, Rate: tr.cfg.Rate}
 	if tr.cfg.Resume {
-		return tr.resume()
+		if err := tr.resume(); err != nil {
+			return &ResumeError{err}
+		}
+		return nil
 	}
 	if tr.cfg.Path != "" {
 		if _, err := os.Stat(tr.cfg.Path); err == nil {
 			if c, err := embed.OpenCheckpoint(tr.cfg.Path); err == nil && c.State != nil {
-				return fmt.Errorf("%s holds an unfinished training: go on with --resume, or remove it", tr.cfg.Path)
+				return &ResumeError{fmt.Errorf("%s holds an unfinished training: go on with --resume, or remove it", tr.cfg.Path)}
 			}
 		}
 	}
