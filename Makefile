@@ -1,5 +1,5 @@
 # Few targets, each a command worth remembering.
-.PHONY: build test race fuzz lint web gpu test-emu
+.PHONY: decoder build test race fuzz lint web gpu test-emu
 
 build: ## the program
 	go build -trimpath -o build/quaestor ./cmd/quaestor
@@ -38,3 +38,7 @@ build/emu/libcuda.so.1: $(wildcard $(CUDA)/emu/* $(CUDA)/kernels/*)
 
 test-emu: build/include/cuda.h build/emu/libcuda.so.1 ## the GPU code and kernels on the processor
 	$(GPU) CUDA_DRIVER_LIB=$(CURDIR)/build/emu/libcuda.so.1 go test -count=1 -tags gpu ./$(CUDA)
+
+decoder: ## a decoder like the embedded one, from scratch: an hour on two free cores (needs QUAESTOR_SHARED)
+	go run ./cmd/quaestor train data --out build/rows.jsonl.gz
+	go run ./cmd/quaestor train decoder --data build/rows.jsonl.gz --dir build/decoder
