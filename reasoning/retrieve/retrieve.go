@@ -198,14 +198,22 @@ func (r *Retriever) resolve(s *shelf, leaf plan.Leaf, ws []window) []choice {
 	}
 	var splits []split
 	for i, run := range leaf.Runs {
-		if run.Member {
-			continue
-		}
 		var others []string
 		for j, o := range leaf.Runs {
 			if j != i {
 				others = append(others, o.Text)
 			}
+		}
+		if run.Member {
+			// "sales of the cloud segment" stands in one piece.
+			words := strings.Fields(run.Text)
+			for k := 1; k < len(words)-1; k++ {
+				switch words[k] {
+				case "of", "from", "for", "in", "at", "within", "by":
+					splits = append(splits, split{strings.Join(words[:k], " "), append(slices.Clone(others), strings.Join(words[k+1:], " "))})
+				}
+			}
+			continue
 		}
 		splits = append(splits, split{run.Text, others})
 		if len(leaf.Runs) > 1 && !slices.ContainsFunc(leaf.Runs, func(x plan.Run) bool { return x.Member }) {
@@ -219,10 +227,12 @@ func (r *Retriever) resolve(s *shelf, leaf plan.Leaf, ws []window) []choice {
 		words := strings.Fields(run.Text)
 		for k := 1; k < len(words) && len(words) <= 10; k++ {
 			a, b := strings.Join(words[:k], " "), strings.Join(words[k:], " ")
-			if plain(words[:k]) || plain(words[k:]) {
-				continue
+			if !plain(words[:k]) {
+				splits = append(splits, split{b, append(slices.Clone(others), a)})
 			}
-			splits = append(splits, split{b, append(slices.Clone(others), a)}, split{a, append(slices.Clone(others), b)})
+			if !plain(words[k:]) {
+				splits = append(splits, split{a, append(slices.Clone(others), b)})
+			}
 		}
 	}
 	for i, sp := range splits {

@@ -155,12 +155,16 @@ func (m *member) score(q phrase) float64 {
 }
 
 // segmentWords add nothing to the name of a member.
-var segmentWords = map[string]bool{"segment": true, "member": true, "region": true, "division": true, "product": true, "service": true, "line": true, "business": true, "unit": true}
+var segmentWords = map[string]bool{"segment": true, "member": true, "region": true, "division": true, "product": true, "service": true, "line": true, "business": true, "unit": true,
+	"geography": true, "geographic": true, "category": true, "area": true, "country": true, "market": true, "franchise": true, "operating": true, "reportable": true, "or": true, "the": true}
 
 // trimmed leaves words such as "segment" out, unless nothing else is left.
 func trimmed(p phrase) phrase {
-	keep := slices.DeleteFunc(slices.Clone(p.stems), func(s string) bool { return segmentWords[s] })
-	if len(keep) == 0 || len(keep) == len(p.stems) {
+	keep := slices.Clone(p.stems)
+	for len(keep) > 1 && segmentWords[keep[len(keep)-1]] {
+		keep = keep[:len(keep)-1]
+	}
+	if len(keep) == len(p.stems) {
 		return p
 	}
 	t := phrase{stems: keep, set: map[string]float64{}}

@@ -73,8 +73,12 @@ func right(x *retrieve.Result, q *Question, l *library.Library) bool {
 		return false
 	}
 	var one float64
+	got := x.Value.Float()
+	if x.Kind == lexicon.Times && q.Unit == "%" {
+		got *= 100 // a ratio may be asked for as a number or in percent
+	}
 	if json.Unmarshal(q.Answer, &one) == nil {
-		return close(x.Value.Float(), one, q.Unit)
+		return close(got, one, q.Unit)
 	}
 	var pair []float64
 	if json.Unmarshal(q.Answer, &pair) == nil && len(pair) == 2 {
@@ -83,7 +87,7 @@ func right(x *retrieve.Result, q *Question, l *library.Library) bool {
 	var name string
 	var value float64
 	if json.Unmarshal(q.Answer, &[]any{&name, &value}) == nil {
-		if x.Winner < 0 || !close(x.Value.Float(), value, q.Unit) {
+		if x.Winner < 0 || !close(got, value, q.Unit) {
 			return false
 		}
 		return named(name, x.Cells[x.Winner].Company, l)

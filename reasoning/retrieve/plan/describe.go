@@ -16,17 +16,19 @@ var reSubject = regexp.MustCompile(`(?i)\b(?:the |a |an |which |what )?(?:compan
 // describe finds companies that are described by city, state or auditor.
 func (r *reader) describe() {
 	text := r.q.Text
-	r.based()
 	hits := reDescribe.FindAllStringSubmatchIndex(text, -1)
-	if len(hits) == 0 {
-		return
-	}
-	var groups []Company
+	groups := r.based()
 	for _, m := range hits {
 		if !r.free(m[0], m[1]) {
 			continue
 		}
 		end := valueEnd(text, m[1])
+		if m[2] >= 0 || m[4] >= 0 {
+			// "in Boston and Marcum LLP as its auditor"
+			if i := strings.Index(text[m[1]:end], " and "); i > 0 && r.city(text[m[1]:m[1]+i]) && !r.city(text[m[1]:end]) {
+				end = m[1] + i
+			}
+		}
 		v := strings.Trim(text[m[1]:end], " ,")
 		if v == "" {
 			continue
@@ -71,6 +73,7 @@ func (r *reader) describe() {
 		groups = append(groups, Company{From: from, To: end, Text: text[from:end], Description: &d})
 	}
 	for _, g := range groups {
+		g.auditorAfter(text)
 		g.Candidates = r.lib.Of(*g.Description)
 		if len(g.Candidates) == 0 && g.Description.State != "" && g.Description.City != "" {
 			// "Dallas, Texas": states are written in several ways.
@@ -85,21 +88,34 @@ func (r *reader) describe() {
 var reBased = regexp.MustCompile(`(?i)-based (?:company|firm|issuer|corporation|business|registrant|filer)\b`)
 
 // based finds "the Salt Lake City-based company".
-func (r *reader) based() {
+func (r *reader) based() (list []Company) {
 	text := r.q.Text
 	for _, m := range reBased.FindAllStringIndex(text, -1) {
-		for _, c := range r.lib.Companies {
-			from := m[0] - len(c.City)
-			if c.City == "" || from < 0 || !strings.EqualFold(text[from:m[0]], c.City) || !r.free(from, m[1]) {
-				continue
+		ws := library.Words(text[:m[0]])
+		for n := min(4, len(ws)); n > 0; n-- {
+			from := ws[len(ws)-n].From
+			if r.city(text[from:m[0]]) && r.free(from, m[1]) {
+				list = append(list, Company{From: from, To: m[1], Text: text[from:m[1]], Description: &library.Description{City: text[from:m[0]]}})
+				break
 			}
-			d := library.Description{City: c.City}
-			r.q.Described = true
-			r.spans = append(r.spans, cut{from, m[1], phCompany + rune(len(r.q.Companies))})
-			r.q.Companies = append(r.q.Companies, Company{From: from, To: m[1], Text: text[from:m[1]], Description: &d, Candidates: r.lib.Of(d)})
 		}
 	}
+	return list
 }
+
+var reAsAuditor = regexp.MustCompile(`(?i)(?:,| and| with)+ ((?:[A-Z][\w.&' ]*?)+) as (?:its|their|the) (?:independent |external |outside )?(?:auditor|accountant|audit firm)s?\b`)
+
+// auditorAfter reads "and Marcum LLP as its auditor" after a description.
+func (g *Company) auditorAfter(text string) {
+	if m := reAsAuditor.FindStringSubmatchIndex(text[g.To:]); m != nil && m[0] == 0 && g.Description.Auditor == "" {
+		g.Description.Auditor = text[g.To+m[2] : g.To+m[3]]
+		g.To += m[1]
+		g.Text = text[g.From:g.To]
+	}
+}
+
+// city reports whether a company is headquartered in a city of that name.
+func (r *reader) city(name string) bool { return len(r.lib.Of(library.Description{City: name})) > 0 }
 
 // linked reports whether two descriptions are of one company.
 func linked(gap string) bool {

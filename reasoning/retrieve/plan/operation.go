@@ -30,7 +30,8 @@ func re(s string) *regexp.Regexp { return regexp.MustCompile(s) }
 var cues = []cue{
 	{re(`^(?:please )?(?:calculate|compute|determine|find|give|tell|show|provide|state|report|express|how fast)(?: me| us)?\b`), func(*reader, string) {}},
 	// Closing clauses ask for the number behind the answer.
-	{re(`[,;]? ?(?:and|,) (?:what|how much|how large|how high|which|by how much)(?: was| is| were)?(?: that| the| this| its)? ?(?:share|percentage|ratio|figure|value|amount|number|margin|difference|gap|it|rate|growth|change|result|level|total|proportion)?(?: in percent)?(?: (?:in|for) ` + cP + `)?(?: for (?:it|each|both))? ?\?`), func(r *reader, m string) {
+	{re(`^how (?:large|big|high|great|small)(?: was| were| is| are)?\b`), func(*reader, string) {}},
+	{re(`[,;]? ?(?:and|,) (?:what|how much|how large|how high|how big|how wide|how great|by what|which|by how much)(?: was| is| were)?(?: that| the| this| its)? ?(?:share|percentage|ratio|figure|value|amount|number|margin|difference|gap|it|rate|growth|change|result|level|total|proportion)?(?: in percent)?(?: (?:in|for) ` + cP + `)?(?: for (?:it|each|both))? ?\?`), func(r *reader, m string) {
 		if strings.Contains(m, "by how much") || strings.Contains(m, "difference") || strings.Contains(m, "gap") {
 			r.by = true
 		}
@@ -40,7 +41,7 @@ var cues = []cue{
 	{re(`(?:as )?(?:later )?(?:restated|revised|recast|re-stated|reclassified|retrospectively adjusted|adjusted retrospectively)(?: (?:figure|value|amount|number|to))?|(?:as )?(?:shown|reported|stated|presented|given|published)?(?: in the| the)? ?(?:a|one) year later|(?:a year|one year) afterwards?|(?:as )?(?:later|subsequently|most recently) (?:reported|stated|shown|presented|revised|restated)|in the (?:following|next|subsequent|later) (?:year|annual report|10-k|report)(?:'s (?:report|10-k|filing|annual report))?|after (?:the |its )?(?:restatement|revision|recast)|as (?:latest|last) reported|latest reported`), func(r *reader, _ string) { r.later = true }},
 	{re(`in (?:two|both|each of two|successive|2) (?:consecutive |successive )?(?:annual reports|10-ks|reports|filings)`), func(r *reader, _ string) { r.later = true }},
 	{re(`\b(?:compound(?:ed)? annual(?: growth)?(?: rate)?|cagr|annuali[sz]ed growth(?: rate)?)(?: \(cagr\))?(?: of)?\b`), func(r *reader, _ string) { r.op(CAGR); r.q.Percent = true }},
-	{re(`(?:by |how )?(?:how many|what number of)? ?\b(?:percentage|basis|pct) points?\b`), func(r *reader, _ string) { r.points = true }},
+	{re(`(?:by |how )?(?:how many|what number of)? ?\b(?:percentage|basis|pct)[ -]points?(?: change| shift| move| difference)?(?: in\b)?`), func(r *reader, _ string) { r.points = true }},
 	{re(`\b(?:by )?(?:what|which) (?:percentage|percent|per cent|%)(?: amount)?(?: rate)? (?:change|growth|increase|decrease|decline|drop|rise|difference)`), func(r *reader, _ string) { r.moved = true; r.q.Percent = true }},
 	{re(`\b(?:percentage|percent|per cent|%) (?:change|growth|increase|decrease|decline|drop|rise|difference)(?: rate)?(?: in| of)?\b`), func(r *reader, _ string) { r.moved = true; r.q.Percent = true }},
 	{re(`\b(?:growth rate|rate of growth|rate of change|growth|rate of increase)(?: in| of)?\b`), func(r *reader, _ string) { r.moved = true; r.q.Percent = true }},
@@ -50,9 +51,14 @@ var cues = []cue{
 	{re(`\b(?:year[- ]over[- ]year|yoy|y/y|year[- ]on[- ]year)\b`), func(r *reader, _ string) { r.prior = true; r.moved = true; r.q.Percent = true }},
 	{re(`\b(?:from|versus|vs\.?|compared (?:to|with)|over|against|than|relative to) (?:in )?(?:the |its )?(?:prior|previous|preceding)(?:[- ]fiscal)?[- ]year(?:'s)?(?: level| figure)?\b`), func(r *reader, _ string) { r.prior = true }},
 	{re(`\b(?:did|does|do|has|have|had|was|were) (?:the |its )?` + move + `\b`), func(r *reader, _ string) { r.moved = true }},
-	{re(`\b` + move + `(?: (?:between|from|over|since|in|to|by)\b| ?[,.?|]|$| ` + cP + `)`), func(r *reader, _ string) { r.moved = true }},
+	{re(`\b` + move + `(?: (?:between|from|over|since|in|to|by|at|for|or)\b| ` + cC + `| ?[,.?|]|$| ` + cP + `)`), func(r *reader, _ string) { r.moved = true }},
 	{re(`\b(?:rank|order|sort|list)\b (?:the (?:companies|firms) )?`), func(r *reader, _ string) { r.op(Rank) }},
 	{re(`\b(?:which|what|who)(?: (?:company|firm|one|business|of (?:them|these|the (?:two|three|four|companies)|` + cC + `[^?]*?)))?(?: (?:companies|firms))?,? (?:had|has|have|reported|recorded|posted|generated|spent|earned|held|paid|showed|recognized|recognised|incurred|carried|disclosed|did|was|is|with|achieved|delivered|invested|owed|owned|booked|ended|made|returned|employed)(?: (?:the|a|an))? (` + more + `|` + less + `|` + most + `|` + fewest + `)\b(?: of)?`), func(r *reader, m string) { r.pick(m) }},
+	{re(`\b(?:report|post|have|record|show|generate|earn|spend|hold|carry|recogni[sz]e|disclose|incur|pay)(?:s|ed)? (?:a |an |the )?(` + more + `|` + less + `)\b`), func(r *reader, m string) {
+		if len(r.q.Companies) > 1 {
+			r.pick(m)
+		}
+	}},
 	{re(`\b(?:the )?(` + most + `|` + fewest + `)\b`), func(r *reader, m string) { r.pick(m) }},
 	{re(`\bhow much (` + more + `|` + less + `)\b`), func(r *reader, m string) { r.difference = true; r.lower = re(`\b` + less + `\b`).MatchString(m) }},
 	{re(`\b(?:was|were|is) (` + more + `|` + less + `) than\b`), func(r *reader, m string) { r.difference = true; r.lower = re(`\b` + less + `\b`).MatchString(m) }},
@@ -97,6 +103,7 @@ func (r *reader) operation() {
 	keep := rePercentOf.ReplaceAllString(r.work, " as a share of ")
 	r.work = keep
 	r.q.Sentences = reText.MatchString(r.work) && !reFigure.MatchString(r.work)
+	why := strings.HasPrefix(r.work, "why ")
 	if m := reWhose.FindStringSubmatchIndex(r.work); m != nil {
 		r.pick(r.work[m[4]:m[5]])
 		r.work = r.work[:m[0]] + " | " + r.work[m[2]:m[3]] + " | " + r.work[m[1]:]
@@ -118,7 +125,7 @@ func (r *reader) operation() {
 	companies, periods := len(r.q.Companies), len(r.q.Periods)
 	has := func(o Op) bool { return slices.Contains(r.ops, o) }
 	switch {
-	case r.first && r.later, r.later && len(r.q.Reports) >= 2:
+	case r.first && r.later, (r.later || r.first || len(r.quotes) > 0) && len(r.q.Reports) >= 2:
 		r.q.Op = Pair
 	case has(CAGR):
 		r.q.Op = CAGR
@@ -156,6 +163,9 @@ func (r *reader) operation() {
 		r.q.Basis = First
 	case r.later:
 		r.q.Basis = Latest
+	}
+	if r.q.Op != Value && !why {
+		r.q.Sentences = false
 	}
 	r.expand()
 }

@@ -157,6 +157,15 @@ func Read(text string, lib *library.Library) Question {
 	r.brackets()
 	r.operation()
 	r.measures()
+	if m := r.q.Measures; r.q.Sentences && len(m) > 0 && len(r.q.Periods) > 0 && !strings.HasPrefix(r.work, "why ") {
+		// "What is the revenue of 2023" asks for a figure after all.
+		known := m[0].Named != "" || m[0].Expr.Op != 0
+		for _, l := range m[0].Leaves {
+			_, ok := r.lex.Wordings(l.Runs[0].Text)
+			known = known || ok && len(l.Runs) == 1
+		}
+		r.q.Sentences = !known
+	}
 	return r.q
 }
 
@@ -190,13 +199,14 @@ func (r *reader) cutQuotes() {
 }
 
 func (r *reader) companies() {
-	for _, m := range r.lib.Find(r.q.Text) {
+	found := r.lib.Find(r.q.Text)
+	for _, m := range found {
 		if !r.free(m.From, m.To) || len(r.q.Companies) >= phPeriod-phCompany {
 			continue
 		}
 		// A name that stands in its ticker's brackets after the name is the same.
 		c := Company{From: m.From, To: m.To, Text: r.q.Text[m.From:m.To], Candidates: m.Companies}
-		if n := len(r.spans); n > 0 && r.again(c, r.spans[n-1]) {
+		if n := len(r.spans); n > 0 && r.again(c, r.spans[n-1]) || r.partOfName(m, found) {
 			continue
 		}
 		same := slices.IndexFunc(r.q.Companies, func(o Company) bool {
@@ -208,6 +218,24 @@ func (r *reader) companies() {
 		}
 		r.spans = append(r.spans, cut{m.From, m.To, phCompany + rune(same)})
 	}
+}
+
+// partOfName reports whether a mention begins the name of a segment of a
+// company that is mentioned elsewhere too: "the Walmart International segment of
+// Walmart".
+func (r *reader) partOfName(m library.Mention, all []library.Mention) bool {
+	rest := r.q.Text[m.To:]
+	if len(rest) < 2 || rest[0] != ' ' || !unicode.IsUpper(rune(rest[1])) {
+		return false
+	}
+	w := library.Words(rest)
+	last := library.Words(r.q.Text[m.From:m.To])
+	if end := last[len(last)-1]; end.Base != end.Text || capitalWords[w[0].Base] && !w[0].All {
+		return false
+	}
+	return slices.ContainsFunc(all, func(o library.Mention) bool {
+		return o.From != m.From && len(o.Companies) == 1 && slices.Contains(m.Companies, o.Companies[0])
+	})
 }
 
 // again reports whether a name follows right after the possessive of the same
@@ -236,7 +264,7 @@ func (r *reader) replace() {
 		at = c.to
 	}
 	b.WriteString(strings.ToLower(r.q.Text[at:]))
-	s := strings.NewReplacer("’", "'", "–", "-", "—", " - ", "&", " and ", "u.s.", "us").Replace(b.String())
+	s := strings.NewReplacer("’", "'", "–", "-", "—", " - ", "&", " and ", "u.s.", "us", "top line", "revenue", "top-line", "revenue", "bottom line", "net income", "bottom-line", "net income").Replace(b.String())
 	r.work = strings.Join(strings.Fields(s), " ")
 }
 
