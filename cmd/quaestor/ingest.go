@@ -69,15 +69,24 @@ func (a *app) ingest(ctx context.Context, paths []string, fl ingestFlags) error 
 	defer st.Close()
 	bar := a.newProgress("ingest", "bytes", 0)
 	o.OnProgress = func(units int, bytes int64, name string) { bar.Set(bytes, fmt.Sprintf("%d documents", units)) }
-	start := time.Now()
+	start, cpu := time.Now(), processCPU()
 	rep, err := ingest.Run(ctx, st, source.Open(ctx, paths, source.Options{MaxBytes: limit, Together: fl.together, Stdin: a.in}), o)
 	bar.Finish()
 	if err != nil {
 		return err
 	}
 	rep.Seconds = time.Since(start).Seconds()
+	info, err := st.Stats()
+	if err != nil {
+		return err
+	}
 	if a.json {
-		if err := a.writeJSON(rep); err != nil {
+		err := a.writeJSON(struct {
+			*ingest.Report
+			CPU        float64 `json:"cpu_seconds"`
+			StoreBytes int64   `json:"store_bytes"`
+		}{rep, (processCPU() - cpu).Seconds(), info.Bytes})
+		if err != nil {
 			return err
 		}
 	} else {
