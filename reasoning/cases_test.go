@@ -29,11 +29,12 @@ func TestReportedCases(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := Options{Decoder: embedded(t), Encoder: enc, Cost: 0.25, Written: 8}
+	o := Options{Decoder: embedded(t), Encoder: enc, Cost: 1, Written: 8}
 	if o.Weights, o.Calibrator, err = decoder.Fitted(); err != nil {
 		t.Fatal(err)
 	}
 	open := map[string]string{
+		"app-kg-07 0": "the decoder is nearly as fond of years before 2012 as of years after",
 		"app-kg-02 2": "a role (chief financial officer) stands for the value :cfo of :office, which has no label",
 	}
 	asked := 0

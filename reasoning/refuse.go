@@ -9,6 +9,7 @@ import (
 
 	"github.com/quaestor-kg/quaestor/reasoning/constrain"
 	"github.com/quaestor-kg/quaestor/reasoning/link"
+	"github.com/quaestor-kg/quaestor/reasoning/verify"
 	"github.com/quaestor-kg/quaestor/sparql"
 )
 
@@ -98,48 +99,88 @@ const (
 	clearMiss = 0.30 // it fits by so much better than what is offered here
 )
 
-// verify decides whether the chosen answer stands; nil: it does.
+// verify decides whether the chosen answer stands; nil: it does. With a
+// calibration the confidence decides, by the price of a wrong answer; without
+// one, only what is clearly missing is refused. The reason that is named is the
+// most specific one that is true of the graph.
 func (t *task) verify() *Refusal {
 	if t.opt.Constraint != Enumerated {
 		t.rest(nil) // what is measured is the writing
 		return nil
 	}
-	g := t.view.Graph
-	conf := t.confidence()
-	low := conf != nil && !t.pays()
-	x := t.expl
-	d := t.drafts[t.chosen]
-	withEncoder := t.opt.Encoder != nil
-	refusing := t.opt.Cost >= 0
-	unsure := func(p float64) bool { return refusing && (conf == nil || *t.answer.Confidence < p) }
-	// The question means a relation that the graph has, but not here.
-	if withEncoder && x.BestFit >= clearFit && x.BestFit-x.Fit >= clearMiss && !slices.Contains(d.Pipeline.Relations(), x.Best) && unsure(0.7) {
-		return t.noFact(x.Best)
-	}
-	// No relation says anything of what is asked, and neither does the draft.
-	if withEncoder && len(d.Pipeline.Relations()) > 0 && (x.BestFit < poorFit || x.BestFit < 1.5*poorFit && x.Unused > 0.99) && unsure(0.5) {
-		return t.noRelation()
-	}
-	// Most of the question is about something else.
-	if refusing && x.Strange >= 3 && x.Unused > 0.99 && len(d.Pipeline.Relations()) > 0 {
-		return t.noRelation()
-	}
-	// "When" is not answered by a thing.
-	if t.linked.Words[0].Text == "when" && t.typeClash(t.scored[t.chosen].result) == 1 && unsure(0.7) {
-		return t.noRelation()
-	}
-	if !low {
-		t.rest(conf)
+	if t.forced != nil {
+		t.rest(nil) // a question that was answered before, asked on
 		return nil
 	}
-	// Name the most specific reason.
-	if u := t.unknownSpan(); u != nil && t.opt.Cost >= 0 {
-		return t.unknownEntity(u)
+	conf := t.confidence()
+	reason := t.reason()
+	switch {
+	case t.opt.Cost < 0:
+		reason = nil
+	case conf != nil && t.pays():
+		// Most of the question is about something else: no confidence was
+		// calibrated on that.
+		if reason != nil && (t.expl.Strange < 3 || t.expl.Unused < 0.99) {
+			reason = nil
+		}
+	case conf != nil && reason == nil:
+		reason = t.unsure(conf)
 	}
-	if withEncoder && x.BestFit < 1.5*poorFit {
+	if reason == nil {
+		t.rest(conf)
+	}
+	return reason
+}
+
+// reason names what is missing for an answer; nil: nothing that can be told.
+func (t *task) reason() *Refusal {
+	x := t.expl
+	relations := t.drafts[t.chosen].Pipeline.Relations()
+	switch withEncoder := t.opt.Encoder != nil; {
+	case t.unknownSpan() != nil && t.idleName():
+		return t.unknownEntity(t.unknownSpan())
+	// The question means a relation that the graph has, but not here.
+	case withEncoder && x.BestFit >= clearFit && x.BestFit-x.Fit >= clearMiss && !slices.Contains(relations, x.Best) && !t.stated(x.Best):
+		return t.noFact(x.Best)
+	// No relation says anything of what is asked, and neither does the draft.
+	case withEncoder && len(relations) > 0 && (x.BestFit < poorFit || x.BestFit < 1.5*poorFit && x.Unused > 0.99),
+		// Most of the question is about something else.
+		x.Strange >= 3 && x.Unused > 0.99 && len(relations) > 0,
+		// "When" is not answered by a thing.
+		t.linked.Words[0].Text == "when" && t.typeClash(t.scored[t.chosen].result) == 1:
 		return t.noRelation()
 	}
-	msg := fmt.Sprintf("The best reading (%s) is not certain enough: %d of 100 like it were right, and answers below %d are refused.", g.Reading(d.Pipeline), conf.Value, int(math.Ceil(100*t.threshold())))
+	return nil
+}
+
+// idleName reports whether what looks like a name and names nothing is the only
+// name of the question.
+func (t *task) idleName() bool {
+	return !slices.ContainsFunc(t.linked.Mentions, func(m link.Mention) bool { return m.Ref > 0 && !m.Partial })
+}
+
+// stated reports whether the graph states a relation, in any direction, of what
+// the chosen draft starts from.
+func (t *task) stated(rel string) bool {
+	g, d := t.view.Graph, t.drafts[t.chosen]
+	r, ok := g.Relation(rel)
+	if !ok || d.Mention < 0 {
+		return ok
+	}
+	return slices.ContainsFunc(t.linked.Mentions[d.Mention].Nodes, func(n constrain.Node) bool {
+		return slices.ContainsFunc(g.RDsOf(n), func(rd constrain.RD) bool { return int(rd/2) == r })
+	})
+}
+
+// unsure refuses an answer whose confidence does not pay.
+func (t *task) unsure(conf *Confidence) *Refusal {
+	g := t.view.Graph
+	d := t.drafts[t.chosen]
+	bar := verify.Threshold(t.opt.Cost, *t.answer.Answerable)
+	msg := fmt.Sprintf("The best reading (%s) is not certain enough: %d of 100 like it were right, and answers below %d are refused.", g.Reading(d.Pipeline), conf.Value, int(math.Ceil(100*bar)))
+	if *t.answer.Answerable < 0.5 {
+		msg += fmt.Sprintf(" Of questions like this one, %d of 100 could be answered by their graph at all.", int(100**t.answer.Answerable))
+	}
 	code := "low-confidence"
 	if n := len(t.groups); n > 3 && t.groups[0].Weight < 0.4 {
 		code = "drafts-disagree"

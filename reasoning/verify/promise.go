@@ -6,31 +6,30 @@ import (
 	"slices"
 )
 
+// thresholds that a promise chooses among.
+const thresholds = 10
+
 // promise finds the lowest confidence from which answers keep a bound on the
-// share of wrong ones: thresholds are tried from the highest down and the search
-// stops at the first whose upper bound on the error (Clopper-Pearson, at
-// 1-delta) exceeds it, so that only one test can fail by bad luck (fixed
-// sequence testing, Learn then Test). ok is false if no threshold keeps it.
+// share of wrong ones. Ten thresholds, at tenths of the questions, are tested at
+// delta/10 each (Clopper-Pearson, Bonferroni), so the chance that any test is
+// passed wrongly is at most delta (Learn then Test). ok is false if no threshold
+// keeps the bound.
 func promise(scored []counted, bound, delta float64) (p Promise, ok bool) {
 	all := slices.Clone(scored)
 	slices.SortStableFunc(all, func(a, b counted) int { return cmp.Compare(b.raw, a.raw) })
-	wrong := 0
-	// A sequence of tests fixed in advance: every fiftieth of the questions.
-	step := max(len(all)/50, 1)
+	wrong, tested := 0, 0
 	for n := 1; n <= len(all); n++ {
 		if !all[n-1].right {
 			wrong++
 		}
-		if n%step != 0 && n != len(all) || n < len(all) && all[n].raw == all[n-1].raw {
+		// Equal confidences are given or refused together.
+		if n*thresholds/len(all) == tested || n < len(all) && all[n].raw == all[n-1].raw {
 			continue
 		}
-		if UpperBound(0, n, delta) > bound {
-			continue // so few questions prove nothing, whatever came of them
+		tested = n * thresholds / len(all)
+		if UpperBound(wrong, n, delta/thresholds) <= bound {
+			p, ok = Promise{Error: bound, Delta: delta, From: all[n-1].raw, N: n, Wrong: wrong}, true
 		}
-		if UpperBound(wrong, n, delta) > bound {
-			break
-		}
-		p, ok = Promise{Error: bound, Delta: delta, From: all[n-1].raw, N: n, Wrong: wrong}, true
 	}
 	return p, ok
 }

@@ -112,3 +112,93 @@ func TestWilson(t *testing.T) {
 		t.Error(l, h)
 	}
 }
+
+// TestPromise: the bound is kept on fresh questions, and a looser bound lets more
+// answers through.
+func TestPromise(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	draw := func(n int) []counted {
+		var out []counted
+		for range n {
+			x := rng.Float64()
+			p := 1 - x*x
+			out = append(out, counted{p, rng.Float64() < p})
+		}
+		return out
+	}
+	broken := 0
+	const trials = 60
+	for range trials {
+		strict, ok := promise(draw(1500), 0.1, 0.05)
+		loose, ok2 := promise(draw(1500), 0.3, 0.05)
+		if !ok || !ok2 || loose.From >= strict.From {
+			t.Fatalf("%+v %v %+v %v", strict, ok, loose, ok2)
+		}
+		given, wrong := 0, 0
+		for _, x := range draw(20000) {
+			if x.raw >= strict.From {
+				given++
+				if !x.right {
+					wrong++
+				}
+			}
+		}
+		if float64(wrong) > 0.1*float64(given) {
+			broken++
+		}
+	}
+	if broken > trials/10 { // 0.05 is promised
+		t.Errorf("the promise was broken in %d of %d trials", broken, trials)
+	}
+	if _, ok := promise(draw(30), 0.01, 0.05); ok {
+		t.Error("thirty questions promised one in a hundred")
+	}
+}
+
+func TestUpperBound(t *testing.T) {
+	// Clopper-Pearson, one-sided 95 %: 0 of 10 is 1 - 0.05^(1/10).
+	for _, c := range []struct {
+		wrong, n int
+		want     float64
+	}{{0, 10, 0.2589}, {1, 20, 0.2161}, {5, 50, 0.1988}, {3, 3, 1}} {
+		if got := UpperBound(c.wrong, c.n, 0.05); math.Abs(got-c.want) > 5e-4 {
+			t.Errorf("UpperBound(%d, %d) = %.4f, want %.4f", c.wrong, c.n, got, c.want)
+		}
+	}
+}
+
+// TestSolve: against the product it came from.
+func TestSolve(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	const n = 8
+	b := make([][]float64, n) // a = b b' + 1
+	a := make([][]float64, n)
+	for i := range n {
+		b[i], a[i] = make([]float64, n), make([]float64, n)
+		for j := range n {
+			b[i][j] = rng.NormFloat64()
+		}
+	}
+	for i := range n {
+		for j := range n {
+			for k := range n {
+				a[i][j] += b[i][k] * b[j][k]
+			}
+		}
+		a[i][i]++
+	}
+	want, y := make([]float64, n), make([]float64, n)
+	for i := range n {
+		want[i] = rng.NormFloat64()
+	}
+	for i := range n {
+		for j := range n {
+			y[i] += a[i][j] * want[j]
+		}
+	}
+	for i, x := range solve(a, y) {
+		if math.Abs(x-want[i]) > 1e-9 {
+			t.Errorf("x[%d] = %g, want %g", i, x, want[i])
+		}
+	}
+}
