@@ -124,7 +124,7 @@ const prefixMemory = 64 << 20
 // beginnings of prompts from one question to the next.
 func (a *app) withCache(ctx context.Context, m *decode.Model) (*decode.Model, error) {
 	if spec := a.cfg.str("kv"); spec != "f16" {
-		n, err := method.Open(ctx, m, spec, "")
+		n, err := method.Open(ctx, m, spec, cacheFolder())
 		if err != nil {
 			m.Close()
 			return nil, usageError{fmt.Errorf("kv %q (%s): %w", spec, a.cfg.values["kv"].Source, err)}

@@ -132,7 +132,7 @@ func appendBench(file, lines string) error {
 
 // evalKV is eval perplexity with --kv.
 func (a *app) evalKV(ctx context.Context, m *decode.Model, spec string, ids []int32, window, windows int) error {
-	other, err := method.Open(ctx, m, spec, "")
+	other, err := method.Open(ctx, m, spec, cacheFolder())
 	if err != nil {
 		return usageError{err}
 	}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 
@@ -73,4 +75,14 @@ func (a *app) modelKVCommand() *cobra.Command {
 			return w.Flush()
 		},
 	}
+}
+
+// cacheFolder is where statistics of models are kept, "" if the system has no
+// place for such files.
+func cacheFolder() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "quaestor")
 }

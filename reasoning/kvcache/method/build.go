@@ -2,8 +2,11 @@ package method
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 
@@ -16,15 +19,34 @@ import (
 )
 
 // Open returns the model with the cache that a specification asks for,
-// calibrated on text ("" = the built-in one) if it needs that.
-func Open(ctx context.Context, m *decode.Model, spec, text string) (*decode.Model, error) {
+// calibrated on the built-in text if it needs that. Means and spreads are kept
+// in the folder dir from one time to the next; "" keeps nothing.
+func Open(ctx context.Context, m *decode.Model, spec, dir string) (*decode.Model, error) {
 	s, err := Parse(spec)
 	if err != nil {
 		return nil, err
 	}
-	stats, err := Calibrate(ctx, m, text, s)
+	file := ""
+	if dir != "" && s.calibrated() && !s.recorded() {
+		sum := sha256.Sum256([]byte(CalibrationText))
+		file = filepath.Join(dir, fmt.Sprintf("kv-%s-%x.stats", m.Fingerprint(), sum[:4]))
+		if b, err := os.ReadFile(file); err == nil {
+			if stats, err := decodeStats(b, m); err == nil {
+				return With(m, s, stats)
+			} // a damaged or older file is made anew
+		}
+	}
+	stats, err := Calibrate(ctx, m, "", s)
 	if err != nil {
 		return nil, err
+	}
+	if file != "" {
+		// Without the file the next start takes longer; that is no failure.
+		if err := os.MkdirAll(dir, 0o755); err == nil {
+			if err := os.WriteFile(file+".new", stats.encode(), 0o644); err == nil {
+				os.Rename(file+".new", file)
+			}
+		}
 	}
 	return With(m, s, stats)
 }
@@ -140,16 +162,25 @@ func (b *builder) mapOf(s Side, side codec.Side) (*kvcache.Map, error) {
 		return m, nil
 	}
 	st := &b.stats.Layers[b.layer]
-	rec := &b.stats.Recording.Layers[b.layer]
-	x, centre := rec.V, st.VMean
+	centre, around := st.VMean, st.VSpread
 	if side == codec.Keys {
-		x, centre = rec.K, st.KMean
+		centre, around = st.KMean, st.KSpread
 		if s.Pre {
-			x, centre = b.stats.preKeys(b.layer), st.PreMean
+			centre, around = st.PreMean, st.PreSpread
 		}
 	}
 	if s.Centre {
 		m.Centre = centre
+	}
+	var x []float32
+	if s.Range || s.Rank > 0 {
+		x = b.stats.Recording.Layers[b.layer].V
+		if side == codec.Keys {
+			x = b.stats.Recording.Layers[b.layer].K
+			if s.Pre {
+				x = b.stats.preKeys(b.layer)
+			}
+		}
 	}
 	switch {
 	case s.Range:
@@ -168,14 +199,14 @@ func (b *builder) mapOf(s Side, side codec.Side) (*kvcache.Map, error) {
 		}
 	case s.Balance:
 		m.Balance = make([]float32, wide)
-		spread := rms(x, wide, m.Centre)
-		var weight []float64
+		weight := st.Output
 		if side == codec.Keys {
-			weight = b.stats.queryRMS(b.layer)
-		} else {
-			weight = make([]float64, wide)
-			for c, n := range st.Output {
-				weight[c] = float64(n)
+			weight = st.Query
+		}
+		spread := slices.Clone(around)
+		if !s.Centre { // around nothing instead of around the mean
+			for c := range spread {
+				spread[c] = float32(math.Hypot(float64(spread[c]), float64(centre[c])))
 			}
 		}
 		for h := range sh.Heads {
@@ -198,10 +229,10 @@ func (b *builder) mapOf(s Side, side codec.Side) (*kvcache.Map, error) {
 
 // balance sets β to √(weight/spread), scaled to geometric mean 1 and bounded: a
 // channel that hardly varies must not take over.
-func balance(beta []float32, weight, spread []float64) {
+func balance(beta, weight, spread []float32) {
 	var logs float64
 	for c := range beta {
-		b := math.Sqrt((weight[c] + 1e-6) / (spread[c] + 1e-6))
+		b := math.Sqrt((float64(weight[c]) + 1e-6) / (float64(spread[c]) + 1e-6))
 		beta[c] = float32(b)
 		logs += math.Log(b)
 	}
@@ -261,9 +292,9 @@ func (b *builder) table(f codec.Format, s Side, outliers int, m *kvcache.Map, si
 	if side == codec.Keys {
 		src = rec.K
 	}
-	var weight []float64
+	var weight []float32
 	if side == codec.Keys {
-		weight = b.stats.queryRMS(b.layer)
+		weight = b.stats.Layers[b.layer].Query
 	}
 	var x, w []float64
 	v := make([]float32, sh.Dim)
@@ -292,7 +323,7 @@ func (b *builder) table(f codec.Format, s Side, outliers int, m *kvcache.Map, si
 				}
 				wc := 1.0
 				if weight != nil {
-					wc = weight[h*sh.Dim+c] * weight[h*sh.Dim+c]
+					wc = float64(weight[h*sh.Dim+c]) * float64(weight[h*sh.Dim+c])
 					if m != nil && m.Balance != nil {
 						wc /= float64(m.Balance[h*sh.Dim+c]) * float64(m.Balance[h*sh.Dim+c])
 					}

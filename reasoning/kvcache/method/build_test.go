@@ -96,6 +96,80 @@ func TestEveryMethodDecodes(t *testing.T) {
 	}
 }
 
+// The statistics come back from their file, and what is in the way of it is no
+// failure.
+func TestStatisticsAreKept(t *testing.T) {
+	b, err := decoder.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := decode.FromBytes(decoder.Name, b, decode.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	ctx, dir := context.Background(), t.TempDir()
+	id := func(dir string) string {
+		o, err := Open(ctx, m, "cbh4", dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o.Store().(*kvcache.Paged).Policy().ID
+	}
+	want := id("")
+	if first, second := id(dir), id(dir); first != want || second != want {
+		t.Errorf("policies %q and %q, want %q", first, second, want)
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	name := filepath.Join(dir, files[0].Name())
+	good := readFile(t, name)
+	s, err := decodeStats(good, m)
+	if err != nil || !slices.Equal(s.encode(), good) {
+		t.Fatalf("statistics change on their way through the file: %v", err)
+	}
+	for i := range 40 {
+		bad := slices.Clone(good)
+		bad[i*len(bad)/40] ^= 4
+		if _, err := decodeStats(bad, m); err == nil {
+			t.Errorf("damage at byte %d is not seen", i*len(bad)/40)
+		}
+	}
+	if err := os.WriteFile(name, good[:len(good)/2], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if id(dir) != want || id(filepath.Join(name, "no folder")) != want {
+		t.Error("a damaged file changes the policy")
+	}
+}
+
+func FuzzDecodeStats(f *testing.F) {
+	b, err := decoder.Bytes()
+	if err != nil {
+		f.Fatal(err)
+	}
+	m, err := decode.FromBytes(decoder.Name, b, decode.Options{Threads: 1})
+	if err != nil {
+		f.Fatal(err)
+	}
+	sh := m.Shape()
+	s := &Stats{ID: "x", Shape: sh, Layers: make([]LayerStats, sh.Layers)}
+	for l := range s.Layers {
+		for _, v := range s.Layers[l].vectors() {
+			*v = make([]float32, sh.Heads*sh.Dim)
+		}
+	}
+	f.Add(s.encode())
+	f.Add([]byte(statsMagic))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if s, err := decodeStats(b, m); err == nil && !slices.Equal(s.encode(), b) {
+			t.Error("statistics are written otherwise than they were read")
+		}
+	})
+}
+
 // What a page costs is what the table says, within the masks.
 func TestBitsPerElement(t *testing.T) {
 	sh := kvcache.Shape{Layers: 1, QueryHeads: 9, Heads: 3, Dim: 64}

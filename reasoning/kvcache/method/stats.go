@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	_ "embed"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"math"
@@ -33,7 +34,10 @@ type Stats struct {
 // LayerStats are those of one layer; vectors are [Heads][Dim].
 type LayerStats struct {
 	KMean, PreMean, VMean []float32
-	Output                []float32 // norms of the output matrix' columns, pooled over query heads
+	// Root mean squares around the means, and of the queries, pooled over those
+	// of each key head.
+	KSpread, PreSpread, VSpread, Query []float32
+	Output                             []float32 // norms of the output matrix' columns, pooled over query heads
 }
 
 // calibration lengths: positions read, and how many of the last are kept whole.
@@ -81,8 +85,12 @@ func Calibrate(ctx context.Context, m *decode.Model, text string, specs ...*Spec
 			}
 			st.Output[i] = float32(math.Sqrt(sq))
 		}
-		for _, v := range [][]float32{st.KMean, st.PreMean, st.VMean, st.Output} {
-			fmt.Fprint(h, v)
+		wide := s.Shape.Heads * s.Shape.Dim
+		st.KSpread, st.VSpread = spread(y.K, wide, st.KMean), spread(y.V, wide, st.VMean)
+		st.PreSpread = spread(s.preKeys(l), wide, st.PreMean)
+		st.Query = s.queryRMS(l)
+		for _, v := range st.vectors() {
+			binary.Write(h, binary.LittleEndian, *v)
 		}
 		s.Layers = append(s.Layers, st)
 	}
@@ -108,11 +116,22 @@ func (s *Spec) calibrated() bool {
 	if s.Exact != "" {
 		return false
 	}
+	for _, y := range []Side{s.K, s.V} {
+		if y.Centre || y.Balance {
+			return true
+		}
+	}
+	return s.recorded()
+}
+
+// recorded says whether that takes the recorded vectors themselves, and not only
+// their means and spreads.
+func (s *Spec) recorded() bool {
 	if s.Bits > 0 || s.Budget == "entropy" || s.Budget == "error" || s.Score == "retrieved" {
 		return true
 	}
 	for _, y := range []Side{s.K, s.V} {
-		if y.Centre || y.Balance || y.Range || y.Rank > 0 || y.Format[0] == 'n' || y.Format[0] == 't' {
+		if y.Range || y.Rank > 0 || y.Format[0] == 'n' || y.Format[0] == 't' {
 			return true
 		}
 	}
@@ -124,9 +143,9 @@ func (s *Spec) calibrated() bool {
 	return false
 }
 
-// rms returns the root mean square of each channel of a layer's vectors
+// spread returns the root mean square of each channel of a layer's vectors
 // x [N][channels] around a centre.
-func rms(x []float32, channels int, centre []float32) []float64 {
+func spread(x []float32, channels int, centre []float32) []float32 {
 	out := make([]float64, channels)
 	n := len(x) / channels
 	for t := range n {
@@ -138,26 +157,28 @@ func rms(x []float32, channels int, centre []float32) []float64 {
 			out[c] += d * d
 		}
 	}
+	small := make([]float32, channels)
 	for c := range out {
-		out[c] = math.Sqrt(out[c] / float64(n))
+		small[c] = float32(math.Sqrt(out[c] / float64(n)))
 	}
-	return out
+	return small
 }
 
 // queryRMS returns the root mean square of every channel of the queries of each
 // key head, pooled over its query heads: [Heads][Dim].
-func (s *Stats) queryRMS(layer int) []float64 {
+func (s *Stats) queryRMS(layer int) []float32 {
 	sh := s.Shape
-	all := rms(s.Recording.Layers[layer].Q, sh.QueryHeads*sh.Dim, nil)
+	all := spread(s.Recording.Layers[layer].Q, sh.QueryHeads*sh.Dim, nil)
 	group := sh.QueryHeads / sh.Heads
-	out := make([]float64, sh.Heads*sh.Dim)
+	out := make([]float32, sh.Heads*sh.Dim)
 	for i := range out {
 		h, c := i/sh.Dim, i%sh.Dim
+		var sq float64
 		for g := range group {
-			x := all[(h*group+g)*sh.Dim+c]
-			out[i] += x * x / float64(group)
+			x := float64(all[(h*group+g)*sh.Dim+c])
+			sq += x * x / float64(group)
 		}
-		out[i] = math.Sqrt(out[i])
+		out[i] = float32(math.Sqrt(sq))
 	}
 	return out
 }
