@@ -589,3 +589,36 @@ func TestBadPolicies(t *testing.T) {
 		}
 	}
 }
+
+// D6: what one sequence evicts stays with the others.
+func TestEvictionIsPrivate(t *testing.T) {
+	sh := Shape{1, 2, 1, 64}
+	for _, name := range []string{"evict", "tiers"} {
+		p := newStore(t, sh, policies(t, sh)[name], cpu.NewPool(1))
+		p.KeepPrefixes(1 << 30)
+		r := rand.New(rand.NewPCG(3, 8))
+		s := p.New()
+		text := tokens(r, 4+64*6)
+		readTokens(p, s, text)
+		p.Remember(s, text, []float32{1}, true)
+		fork := s.Fork()
+		q := random(r, 2*64)
+		attend := func(s Sequence) []float32 {
+			out := make([]float32, len(q))
+			p.Attend(0, []Rows{{s, 1, s.Len(), 0}}, q, out, nil)
+			return out
+		}
+		want := attend(fork)
+		s.(Compressed).EndPrompt()
+		if kept := s.(Compressed).Kept(); kept >= float64(s.Len()) {
+			t.Errorf("%s: all %g positions are kept", name, kept)
+		}
+		hit, _, _ := p.Lookup(text)
+		for i, other := range []Sequence{fork, hit} {
+			if !slices.Equal(attend(other), want) || other.(Compressed).Kept() != float64(other.Len()) {
+				t.Errorf("%s: eviction of one sequence reaches another (%d)", name, i)
+			}
+		}
+		recount(t, p, []Sequence{s, fork, hit})
+	}
+}
