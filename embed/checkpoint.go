@@ -81,16 +81,13 @@ func Save(path string, t *Table, o SaveOptions) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, filepath.Base(path)+".tmp*")
+	// One name, so that what a killed program leaves is written over.
+	f, err := os.Create(path + ".tmp")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name()) // fails once renamed
-	err = Write(f, t, o)
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	if err == nil {
+	if err = Write(f, t, o); err == nil {
 		err = f.Sync()
 	}
 	if e := f.Close(); err == nil {
