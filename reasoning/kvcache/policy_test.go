@@ -605,7 +605,7 @@ func TestEvictionIsPrivate(t *testing.T) {
 		q := random(r, 2*64)
 		attend := func(s Sequence) []float32 {
 			out := make([]float32, len(q))
-			p.Attend(0, []Rows{{s, 1, s.Len(), 0}}, q, out, nil)
+			p.Attend(0, []Rows{{Seq: s, N: 1, First: s.Len()}}, q, out, nil)
 			return out
 		}
 		want := attend(fork)
