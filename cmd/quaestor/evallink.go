@@ -80,7 +80,6 @@ func (a *app) evalLink(c *cobra.Command, fl evalLinkFlags) error {
 	if len(fl.models) == 0 && len(fl.checkpoints) == 0 {
 		fl.models = []string{"complex"}
 	}
-	fl.data.seed = fl.settings.cfg.Seed
 	g, err := fl.data.open(ctx, a, c)
 	if err != nil {
 		return err

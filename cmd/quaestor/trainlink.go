@@ -22,7 +22,6 @@ type linkData struct {
 	dropUnseen bool
 	valid      float64
 	test       float64
-	seed       uint64
 }
 
 func (d *linkData) flags(c *cobra.Command) {
@@ -32,14 +31,14 @@ func (d *linkData) flags(c *cobra.Command) {
 	f.StringVar(&d.named, "named-graph", "", "learn from this graph of the store or files alone")
 	f.StringVar(&d.columns, "columns", "", "columns of text files: hrt, rht or htr (default: found out)")
 	f.BoolVar(&d.dropUnseen, "drop-unseen", false, "leave out valid and test statements about names that train does not have")
-	f.Float64Var(&d.valid, "valid", 0.05, "share of the statements of a store or RDF file that is held out to validate")
-	f.Float64Var(&d.test, "test", 0, "share that is held out to test")
+	f.Float64Var(&d.valid, "valid", heldOut, "share of the statements of a store or RDF file that is held out to validate")
+	f.Float64Var(&d.test, "test", heldOut, "share that is held out to test")
 }
 
 // open reads the graph: a split folder, RDF files, or the store.
 func (d *linkData) open(ctx context.Context, a *app, c *cobra.Command) (*dataset.Graph, error) {
 	var g *dataset.Graph
-	o := dataset.SnapshotOptions{Graph: d.named, Valid: d.valid, Test: d.test, Seed: d.seed}
+	o := dataset.SnapshotOptions{Graph: d.named, Valid: d.valid, Test: d.test}
 	switch {
 	case d.valid < 0 || d.test < 0 || d.valid+d.test >= 1:
 		return nil, usageError{fmt.Errorf("--valid %v and --test %v leave nothing to train on", d.valid, d.test)}
@@ -144,7 +143,6 @@ nfe1-sigma (variance alone), rotate.`,
 		),
 		Args: exactArgs(0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			data.seed = settings.cfg.Seed
 			g, err := data.open(c.Context(), a, c)
 			if err != nil {
 				return err
