@@ -36,13 +36,6 @@ type bundle struct {
 	problems  []Problem
 }
 
-// statements counts what quads yields.
-func (b *bundle) statements() int {
-	n := 0
-	b.quads(func(kg.TermQuad) bool { n++; return true })
-	return n
-}
-
 // quads yields every statement of the unit.
 func (b *bundle) quads(yield func(kg.TermQuad) bool) {
 	on := true
@@ -106,6 +99,7 @@ func build(path string, f *edgar.Filing, o *Options, run string, now time.Time) 
 	x.documents(run, now)
 	x.company()
 	x.facts()
+	x.duplicates()
 	x.calendar()
 	x.label()
 	x.sections()
@@ -352,6 +346,39 @@ func (x *builder) facts() {
 		f.Span, f.More = x.span(e, d)
 		x.b.facts = append(x.b.facts, f)
 	}
+}
+
+// duplicates remarks on facts of one key that exclude each other. Those of
+// other accuracy alone are fine.
+func (x *builder) duplicates() {
+	first := map[string]int{}
+	for i := range x.b.facts {
+		f := &x.b.facts[i]
+		if !f.Numeric {
+			continue
+		}
+		key := f.Key()
+		j, ok := first[key]
+		if !ok {
+			first[key] = i
+			continue
+		}
+		g := &x.b.facts[j]
+		if !fact.Consistent(f, g) {
+			x.add(f.ID, fact.PDisputes, kg.NewIRI(g.ID))
+			x.b.problems = append(x.b.problems, Problem{Path: x.b.path, What: fmt.Sprintf("%s and %s state %s and %s for one thing", g.LocalID(), f.LocalID(), value(g), value(f))})
+		}
+		if fact.Better(f, g) {
+			first[key] = i
+		}
+	}
+}
+
+func value(f *fact.Fact) string {
+	if f.Nil {
+		return "nothing"
+	}
+	return f.Value
 }
 
 func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789.-") == "" }

@@ -95,7 +95,6 @@ type Fact struct {
 
 	escape      bool
 	continuedAt string
-	raw         [2]int
 }
 
 // Piece is a range of bytes of a file.

@@ -37,7 +37,6 @@ type fragment struct {
 	pieces []Piece
 	text   string
 	next   string
-	used   bool
 }
 
 // inlinePage reads one page.

@@ -286,7 +286,7 @@ func sameName(a, b string) bool {
 		}
 		return f[len(f)-1]
 	}
-	return len(a) < 60 && last(a) != "" && last(a) == last(b) && strings.ToLower(a[:1]) == strings.ToLower(strings.TrimSpace(b)[:1])
+	return len(a) < 60 && last(a) != "" && last(a) == last(b) && strings.EqualFold(a[:1], strings.TrimSpace(b)[:1])
 }
 
 // personal reports whether a text can be the name of a person.

@@ -221,7 +221,7 @@ func readKeys(name string) ([]Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	var in = bufio.NewReader(bytes.NewReader(b))
+	in := bufio.NewReader(bytes.NewReader(b))
 	if bytes.HasPrefix(b, []byte{0x1f, 0x8b}) {
 		z, err := gzip.NewReader(in)
 		if err != nil {
@@ -253,7 +253,7 @@ func why(k Key, l edgar.Line) string {
 	case !dimsEqual(k.Dims, l.Dims):
 		return fmt.Sprintf("dimensions %v, want %v", l.Dims, k.Dims)
 	}
-	v, err := (l.Value.(json.Number)).Float64()
+	v, err := l.Value.(json.Number).Float64()
 	if err != nil || math.Abs(v-k.Value) > 1e-9*math.Abs(k.Value) {
 		return fmt.Sprintf("value %v, want %v", l.Value, k.Value)
 	}

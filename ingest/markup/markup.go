@@ -71,7 +71,6 @@ type Reader struct {
 	names map[string]string
 	stack []element
 	lost  int // depth beyond maxDepth
-	lang  bool
 
 	para   bool // a paragraph is open
 	bold   int  // bytes of its text that are set bold
@@ -654,8 +653,10 @@ func (r *Reader) Unescape(raw []byte) string {
 // windows1252 is the character of a byte from 128.
 func windows1252(c byte) rune {
 	if c < 0xa0 {
-		return [32]rune{'€', 0x81, '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', 0x8d, 'Ž', 0x8f,
-			0x90, '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', 0x9d, 'ž', 'Ÿ'}[c-0x80]
+		return [32]rune{
+			'€', 0x81, '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', 0x8d, 'Ž', 0x8f,
+			0x90, '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', 0x9d, 'ž', 'Ÿ',
+		}[c-0x80]
 	}
 	return rune(c)
 }

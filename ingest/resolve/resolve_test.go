@@ -14,7 +14,9 @@ func TestName(t *testing.T) {
 		{IRI: "c1", CIK: "0000000001", Name: "BRACKEN RESEARCH LTD", Tickers: []string{"BRK"}},
 		{IRI: "c2", CIK: "0000000002", Name: "Bracken Research Partners LP"},
 		{IRI: "c3", Name: "The Quarry Company", Aliases: []string{"Old Stone Corp /DE/"}},
-		{IRI: "c4", Name: "Delta Corp"}, {IRI: "c5", Name: "Delta Inc."}, {IRI: "c6", Name: "Moss & Lichen, Inc."},
+		{IRI: "c4", Name: "Delta Corp"},
+		{IRI: "c5", Name: "Delta Inc."},
+		{IRI: "c6", Name: "Moss & Lichen, Inc."},
 	})
 	for name, want := range map[string]string{
 		"Bracken Research": "c1", "Bracken Research Ltd.": "c1", "Bracken Research Partners LP": "c2", "Bracken Research Partners": "c2", "Bracken Research LLC": "", "Bracken": "",
@@ -50,7 +52,8 @@ func TestRun(t *testing.T) {
 	st := mem.New()
 	load := func(things ...interface {
 		Quads(func(kg.TermQuad) bool)
-	}) {
+	},
+	) {
 		if _, err := st.Load(ctx, func(yield func(kg.TermQuad, error) bool) {
 			for _, x := range things {
 				x.Quads(func(q kg.TermQuad) bool { return yield(q, nil) })

@@ -60,6 +60,7 @@ const (
 	PSummandOf  = NS + "summandOf" // calculation: concept -> total
 	PConfidence = NS + "confidence"
 	PRule       = NS + "rule"
+	PDisputes   = NS + "inconsistentWith" // fact -> fact of the same key in its filing that excludes it
 	PSubject    = NS + "subject"
 	PRelation   = NS + "relation"
 	PObject     = NS + "object"

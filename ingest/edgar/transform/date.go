@@ -278,6 +278,16 @@ func devanagari(s string) string {
 }
 
 var sakaMonths = language{
-	{"chai", "चैत"}, {"vai", "vaish", "वैश"}, {"jyai", "jyes", "ज्य"}, {"asa", "āsā", "ash", "आषा"}, {"sra", "śrā", "shra", "श्र"}, {"bha", "भा"},
-	{"asw", "asv", "āśv", "ashv", "आश"}, {"kar", "kār", "का"}, {"agr", "āgr", "marg", "mārg", "आग्र", "अग्र", "मार्ग"}, {"pau", "paush", "पौ"}, {"mag", "māg", "माघ"}, {"pha", "phā", "फा"},
+	{"chai", "चैत"},
+	{"vai", "vaish", "वैश"},
+	{"jyai", "jyes", "ज्य"},
+	{"asa", "āsā", "ash", "आषा"},
+	{"sra", "śrā", "shra", "श्र"},
+	{"bha", "भा"},
+	{"asw", "asv", "āśv", "ashv", "आश"},
+	{"kar", "kār", "का"},
+	{"agr", "āgr", "marg", "mārg", "आग्र", "अग्र", "मार्ग"},
+	{"pau", "paush", "पौ"},
+	{"mag", "māg", "माघ"},
+	{"pha", "phā", "फा"},
 }
