@@ -66,6 +66,15 @@ type Engine struct {
 	learned link.Learned
 }
 
+// Ranking returns the decoder, which may be nil, and the weights of the mix by
+// which drafts are ranked.
+func (e *Engine) Ranking() (Decoder, rank.Weights) {
+	if e.opt.Decoder == nil {
+		return nil, rank.Floor
+	}
+	return e.opt.Decoder, e.opt.Weights
+}
+
 // Learn counts that words of a question named a thing, or with a negative weight
 // that they did not: what people confirmed. Later questions propose it first.
 func (e *Engine) Learn(words, iri string, weight float64) { e.learned.Add(words, iri, weight) }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/reasoning"
 	"github.com/quaestor-kg/quaestor/reasoning/qa"
 )
@@ -28,6 +29,7 @@ type evalAskFlags struct {
 	infeasible float64
 	cost       float64
 	fitted     string
+	open       bool
 }
 
 func (a *app) evalAskCommand() *cobra.Command {
@@ -58,6 +60,7 @@ and compares the answers with the file's. A sample is drawn by --limit and --see
 	c.Flags().Float64Var(&fl.infeasible, "infeasible", 0, "share of the questions that is made unanswerable: facts, relations and things deleted, relations that were never there, other topics")
 	c.Flags().Float64Var(&fl.cost, "cost", wrongCost, "price of a wrong answer in right ones; negative: nothing is refused for low confidence")
 	c.Flags().StringVar(&fl.fitted, "fitted", "", "mix and calibration of the embedded decoder from a file of train calibrator instead of the embedded ones")
+	c.Flags().BoolVar(&fl.open, "open", false, "choose thing, relation and direction of one-step questions over the whole vocabulary, whatever the graph states of the thing")
 	return c
 }
 
@@ -76,6 +79,9 @@ func (a *app) evalAsk(ctx context.Context, fl evalAskFlags) (err error) {
 	}
 	if fl.limit > 0 {
 		qs = qa.Sample(qs, fl.limit, fl.seed)
+	}
+	if fl.open {
+		return a.evalOpen(ctx, fl, snap, qs)
 	}
 	var out io.Writer
 	if fl.out != "" {
@@ -109,6 +115,28 @@ func (a *app) evalAsk(ctx context.Context, fl evalAskFlags) (err error) {
 		}
 	}
 	return nil
+}
+
+// evalOpen measures one-step questions with open relations.
+func (a *app) evalOpen(ctx context.Context, fl evalAskFlags, snap kg.Snapshot, qs []qa.Question) error {
+	e, err := a.answererUnder(ctx, reasoning.Enumerated, fl.cost, fl.fitted)
+	if err != nil {
+		return err
+	}
+	v, err := e.View(ctx, snap)
+	if err != nil {
+		return err
+	}
+	d, w := e.Ranking()
+	r, err := qa.Open(ctx, v, d, w, qs)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.writeJSON(r)
+	}
+	_, err = fmt.Fprintf(a.out, "questions     %d\nexact         %.4f (thing, relation and direction; among the judged %.4f)\nany direction %.4f\nthing         %.4f\n", r.N, r.Exact, r.Kept, r.Alike, r.Thing)
+	return err
 }
 
 // evalAskUnder measures one way of writing queries.
