@@ -242,7 +242,7 @@ function Rows({ run }: { run: Run }) {
   return (
     <div class="rowbox" id="rows">
       <div class="scroll" tabIndex={0} role="region" aria-label={t.ask.rowsRegion}>
-        <table aria-label={t.ask.rowsLabel} class="rows" style={{ minWidth: `${run.vars.length * 140 + 290}px` }}>
+        <table aria-label={t.ask.rowsLabel} class={run.vars.length > 4 ? "rows wide" : "rows"} style={{ minWidth: run.vars.length > 4 ? "100%" : `${run.vars.length * 140 + 290}px` }}>
           <thead>
             <tr>
               {run.vars.map((v) => (

@@ -69,7 +69,7 @@ export function FactTable({ doc }: { doc: string }) {
       {problem.value ? <ProblemCard problem={problem.value} retry={() => void load()} /> : null}
       {!p && !problem.value ? <Skeleton rows={8} label={t.loading} /> : null}
       {p ? (
-        <Card label={t.sources.facts}>
+        <Card label={t.sources.factTable}>
           <div class="scroll" tabIndex={0} role="region" aria-label={t.sources.facts}>
             <table class="facts-table">
               <thead>

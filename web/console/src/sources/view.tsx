@@ -65,7 +65,7 @@ function List() {
                     <th scope="col">{t.sources.periodHead}</th>
                     <th scope="col">{t.sources.filed}</th>
                     <th scope="col" class="n">{t.sources.pages}</th>
-                    <th scope="col" />
+                    <th scope="col"><span class="vh">{t.sources.facts}</span></th>
                   </tr>
                 </thead>
                 <tbody>
@@ -262,8 +262,8 @@ const Runs = ({ runs }: { runs: SourceRun[] }) => (
 
 function BlockView({ block: b }: { block: SourceBlock }) {
   if (b.kind === "heading") {
-    const H = (b.level ?? 1) <= 1 ? "h2" : (b.level ?? 1) === 2 ? "h3" : "h4";
-    return <H><Runs runs={b.runs ?? []} /></H>;
+    // A page may begin deep in the document's outline: its headings are siblings here.
+    return <h2 class={"level" + Math.min(3, b.level ?? 1)}><Runs runs={b.runs ?? []} /></h2>;
   }
   if (b.kind === "table") {
     return (
