@@ -88,7 +88,7 @@ func (m *modelFlags) flags(c *cobra.Command) {
 	f.Float64Var(&m.cfg.Spec.Gamma, "gamma", 0, "additive constant of distance models (default by the model)")
 	f.StringVar(&m.cfg.Spec.Base, "base", "", "base law of nfe2: normal or uniform")
 	f.BoolVar(&m.cfg.Spec.Strict, "strict-affine", false, "nfe3: the same affine map for mean and scale")
-	f.StringVar(&m.cfg.Loss, "loss", "", "softmax or logistic (default by the model)")
+	f.StringVar(&m.cfg.Loss, "loss", "", "softmax, or logistic (bce) (default by the model)")
 	f.StringVar(&m.cfg.Optimizer, "optimizer", "", "adagrad or adam (default by the model)")
 	f.Float64Var(&m.cfg.Rate, "rate", 0, "learning rate (default 0.1 for adagrad, 0.005 for adam)")
 	f.Float64Var(&m.cfg.Decay, "decay", 0, "factor on the rate after every epoch")

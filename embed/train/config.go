@@ -79,6 +79,9 @@ func (c *Config) EnsureDefaults() {
 			c.Loss = "softmax"
 		}
 	}
+	if c.Loss == "bce" {
+		c.Loss = "logistic"
+	}
 	if c.Optimizer == "" {
 		c.Optimizer = "adam"
 		if bilinear {
