@@ -103,7 +103,8 @@ type label struct {
 type measured struct {
 	iri    string
 	labels []label
-	facts  []at // all its facts, filings in order
+	limits []string // limiting words of its name
+	facts  []at     // all its facts, filings in order
 	prime  float64
 }
 
@@ -127,7 +128,29 @@ func (m *measured) score(ways []way) float64 {
 	}
 	// A row may be called "capital expenditures" and be those of discontinued
 	// operations: the name says so.
-	return best * (0.88 + 0.12*name)
+	best *= 0.88 + 0.12*name
+	for _, s := range m.limits {
+		asked := false
+		for _, q := range ways {
+			if _, ok := q.set[s]; ok {
+				asked = true
+				break
+			}
+		}
+		if !asked {
+			return best * 0.93
+		}
+	}
+	return best
+}
+
+// limiting words in the name of a concept make it a part or another side of
+// what the rest of its name says.
+var limiting = map[string]bool{
+	"other": true, "discontinu": true, "allocat": true, "defer": true, "accumulat": true, "estimat": true, "increase": true, "decrease": true, "noncash": true, "segment": true,
+	"forma": true, "reconciliation": true, "expect": true, "maximum": true, "minimum": true, "adjustment": true, "undistribut": true, "unpaid": true, "impairment": true,
+	"reclassification": true, "acquisition": true, "elimination": true, "antidilutive": true, "unconsolidat": true, "affiliate": true, "average": true, "portion": true, "tainted": true,
+	"remeasurement": true, "translation": true, "restrict": true, "unvest": true, "minority": true, "noncontrolling": true, "preferred": true, "nonoperating": true, "foreign": true, "state": true,
 }
 
 // way is one wording of what is asked.

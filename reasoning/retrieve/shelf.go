@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/quaestor-kg/quaestor/kg/fact"
+	"github.com/quaestor-kg/quaestor/reasoning/retrieve/lexicon"
 	"github.com/quaestor-kg/quaestor/reasoning/retrieve/library"
 )
 
@@ -51,8 +52,9 @@ func (r *Retriever) shelfOf(ctx context.Context, c *library.Company, filings []*
 				rows[x.Concept] = map[string]bool{}
 			}
 			m.facts = append(m.facts, at{f, x})
+			s.ends[x.Period.End]++
 			if len(x.Dims) == 0 {
-				s.ends[x.Period.End]++
+				s.ends[x.Period.End] += 100 // whole figures tell more
 				if x.Row != "" && !sentence(x.Row) && !rows[x.Concept][x.Row] && len(rows[x.Concept]) < 12 {
 					rows[x.Concept][x.Row] = true
 					if p := r.words.phrase(rowText(x.Row)); p.total > 0 {
@@ -77,13 +79,21 @@ func (r *Retriever) shelfOf(ctx context.Context, c *library.Company, filings []*
 		}
 	}
 	for _, m := range s.order {
-		for i, w := range r.lib.Concept(m.iri).Words {
+		k := r.lib.Concept(m.iri)
+		for i, w := range k.Words {
 			if p := r.words.phrase(w); p.total > 0 {
 				l := label{p, 1, true}
-				if i > 1 {
-					l = label{p, 0.96, false}
+				if i >= k.Names {
+					l = label{p, 0.93, false} // perhaps another company's row
 				}
 				m.labels = append(m.labels, l)
+			}
+		}
+		if _, local, ok := fact.Name(m.iri); ok {
+			for _, s := range lexicon.Stems(fact.LabelOf(local)) {
+				if limiting[s] {
+					m.limits = append(m.limits, s)
+				}
 			}
 		}
 		m.prime = s.importance(m)

@@ -80,6 +80,7 @@ type run struct {
 	files  map[string]*file
 	spans  []reasoning.Span
 	facts  []retrieve.Cited // rows, in order
+	own    int              // how many of them the answer rests on; the others state it otherwise
 	row    map[string]int   // fact IRI -> row
 }
 
@@ -165,6 +166,7 @@ func (t *run) rows() {
 	ev := reasoning.Rows{Vars: []string{"company", "figure", "period", "value", "unit", "filing", "page"}, Rows: []map[string]reasoning.Term{}, Kinds: []string{}}
 	var iris []string
 	all := t.res.Evidence()
+	t.own = len(all)
 	if t.res.Op != plan.Pair {
 		// What a later report states instead is shown beside it.
 		for _, c := range t.res.Evidence() {
@@ -234,7 +236,7 @@ func (t *run) figure(c retrieve.Cited) string {
 func (t *run) fiscal(c retrieve.Cited) string {
 	for _, cell := range t.res.Cells {
 		for _, f := range cell.Facts {
-			if f.Fact == c.Fact {
+			if f.Fact == c.Fact || f.Fact.Period == c.Fact.Period && f.Fact.Concept == c.Fact.Concept && f.Fact.Company == c.Fact.Company {
 				return cell.Period
 			}
 		}

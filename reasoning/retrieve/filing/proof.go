@@ -106,14 +106,14 @@ func (t *run) evidence() error {
 			P: reasoning.Term{Type: "uri", Value: fact.PValue, Label: "value"}, O: o, G: &g,
 			Spans: []string{sp.ID}, Rows: []int{i},
 		})
+		if i >= t.own {
+			continue
+		}
 		fig := t.asFigure(c, sp.ID, sp.State)
 		for _, d := range c.Differs {
 			other := retrieve.Cited{Fact: d.Fact, Filing: d.Filing, Concept: c.Concept}
 			os := t.span(d.Filing, d.Fact.Span, Shown(d.Fact))
 			fig.Restated = append(fig.Restated, t.asFigure(other, os.ID, os.State))
-			if len(fig.Restated) <= 2 {
-				ev.Spans = append(ev.Spans, os)
-			}
 		}
 		t.out.Figures = append(t.out.Figures, fig)
 	}

@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/text/language"
@@ -61,6 +62,7 @@ func (c *Company) Short() string { return short(c.Name) }
 type Concept struct {
 	fact.Concept
 	Words []string // its wordings, the best first, without repetition
+	Names int      // how many of them are its own names, not rows of filings
 }
 
 // Filing is a main document and the facts that its graph states.
@@ -170,19 +172,19 @@ func build(c Catalogue, old *shelves) *shelves {
 		}
 	}
 	for _, k := range c.Concepts {
-		l.Concepts[k.IRI] = &Concept{Concept: k, Words: wordings(k)}
+		l.Concepts[k.IRI] = newConcept(k)
 	}
 	l.names.build(l.Companies)
 	return l
 }
 
-// wordings lists what a concept is called: its standard label, its name split
-// at capitals, and what filings call it.
-func wordings(k fact.Concept) []string {
-	var list []string
+// newConcept lists what a concept is called: its standard label, its name
+// split at capitals (fact.LabelOf), and what filings call it.
+func newConcept(k fact.Concept) *Concept {
+	c := &Concept{Concept: k}
 	add := func(s string) {
-		if s != "" && !slices.Contains(list, s) {
-			list = append(list, s)
+		if s != "" && !slices.ContainsFunc(c.Words, func(o string) bool { return strings.EqualFold(o, s) }) {
+			c.Words = append(c.Words, s)
 		}
 	}
 	add(k.Label)
@@ -192,13 +194,14 @@ func wordings(k fact.Concept) []string {
 		}
 		add(fact.LabelOf(local))
 	}
+	if len(c.Words) == 0 {
+		add(k.IRI)
+	}
+	c.Names = len(c.Words)
 	for _, s := range k.Labels {
 		add(s)
 	}
-	if len(list) == 0 {
-		add(k.IRI)
-	}
-	return list
+	return c
 }
 
 // country is the English name of a country's code.
@@ -217,7 +220,7 @@ func (l *shelves) Concept(iri string) *Concept {
 		return c
 	}
 	k := fact.Concept{IRI: iri}
-	return &Concept{Concept: k, Words: wordings(k)}
+	return newConcept(k)
 }
 
 // Title is what a concept is called in an answer.
