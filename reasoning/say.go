@@ -2,6 +2,7 @@ package reasoning
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/quaestor-kg/quaestor/kg"
@@ -206,6 +207,7 @@ func (t *task) say(rows *resultRows, p *proof) {
 		text(" and others.")
 	}
 	t.severalThings(&s)
+	t.correctedNames(&s)
 	t.answer.Text = s.plain()
 	t.emit(Event{"answer", s})
 }
@@ -239,6 +241,17 @@ func (t *task) severalThings(s *Sentence) {
 		return
 	}
 	s.Segments = append(s.Segments, Segment{Text: " Several things are called " + t.plain(quoteWords(d.Pipeline.Start.Name)) + "; all are counted here. Each alone stands under the alternatives."})
+}
+
+// correctedNames says which names of the question were taken for misspelled ones.
+func (t *task) correctedNames(s *Sentence) {
+	names := t.drafts[t.chosen].Pipeline.Names()
+	for _, m := range t.linked.Mentions {
+		if m.Typo && slices.Contains(names, m.Name) {
+			words := t.q.Text[t.linked.Words[m.From].From:t.linked.Words[m.To-1].To]
+			s.Segments = append(s.Segments, Segment{Text: " " + quoteWords(words) + " was read as " + t.plain(quoteWords(t.label(m.Nodes[0]))) + "."})
+		}
+	}
 }
 
 // about tells things of one name apart by their IRI.

@@ -49,6 +49,7 @@ type Mention struct {
 	Number   bool // a number, which filters copy; never replaced
 	Ref      int  // number in the prompt, from 1; 0: not secure
 	Pinned   bool // chosen by the user
+	Typo     bool // a typing error was corrected
 }
 
 // ClassMention is a part of the question that names a class.
@@ -236,6 +237,7 @@ func (l *Linker) pinned(q *Linked, pins []Pin) {
 // exact finds n-grams that are names.
 func (l *Linker) exact(q *Linked) {
 	n := len(q.Words)
+	fixed := l.fixes(q)
 	var found []Mention
 	for size := min(maxWords, n); size > 0; size-- {
 		for from := 0; from+size <= n; from++ {
@@ -253,18 +255,15 @@ func (l *Linker) exact(q *Linked) {
 			if slices.ContainsFunc(q.Mentions, func(m Mention) bool { return m.Pinned && from < m.To && to > m.From }) {
 				continue
 			}
-			name := join(ws)
-			nodes := l.g.Lookup(name)
-			if len(nodes) == 0 && content > 0 {
-				if v := umlauts.Replace(name); v != name {
-					name, nodes = v, l.g.Lookup(v)
-				}
-			}
-			if len(nodes) == 0 {
+			hit, ok := l.find(ws, fixed[from:to])
+			if !ok {
 				continue
 			}
-			m := Mention{From: from, To: to, Name: name, Nodes: nodes, Number: isNumber(name)}
-			m.Score = float64(size) + 0.5*float64(content)
+			m := Mention{From: from, To: to, Name: hit.name, Nodes: hit.nodes, Number: isNumber(hit.name), Typo: hit.typo}
+			m.Score = float64(size) + 0.5*float64(content) - hit.loss
+			if hit.typo {
+				m.Score *= typoShare
+			}
 			if q.capitalised(from, to) {
 				m.Score += 0.7
 			}

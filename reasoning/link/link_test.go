@@ -3,6 +3,8 @@ package link
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -190,4 +192,90 @@ func FuzzLink(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestVariants: other spellings and typing errors propose the name.
+func TestVariants(t *testing.T) {
+	l := linker(t, `
+@prefix : <http://example.com/k/> .
+@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .
+:a rdfs:label "U.S. Route 281" ; :in :x . :b rdfs:label "J. K. Rowling" ; :in :x . :c rdfs:label "Saint Lawrence River" ; :in :x .
+:d rdfs:label "Karl Müller" ; :in :x . :e rdfs:label "Harvard Medical School" ; :in :x . :f rdfs:label "Kaplan Inc" ; :in :x .
+:g rdfs:label "Candie Payne" ; :in :x . :h rdfs:label "diplomat" ; :in :x . :i rdfs:label "The Smiths" ; :in :x . :j rdfs:label "Simon and Garfunkel" ; :in :x .
+:k rdfs:label "Yokohama National University" ; :in :x . :x rdfs:label "somewhere" ; :in :a .
+`)
+	for q, want := range map[string]string{
+		"where is US Route 281":                      "u s route 281",
+		"who is JK Rowling":                          "j k rowling",
+		"where does the St Lawrence River end":       "saint lawrence river",
+		"who was Karl Mueller":                       "karl muller",
+		"who studied at Harward Medical School":      "harvard medical school",
+		"what is Kalpan Inc":                         "kaplan inc",
+		"what music does candiepayne make":           "candie payne",
+		"what religions do diplomats follow":         "diplomat",
+		"was Morrissey in Smiths":                    "the smiths",
+		"songs by Simon & Garfunkel":                 "simon and garfunkel",
+		"who went to Yokkohama Nationaal University": "yokohama national university",
+	} {
+		got, err := l.Link(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got.Mentions) == 0 || got.Mentions[0].Name != want {
+			t.Errorf("%q: %+v, want %q", q, got.Mentions, want)
+		}
+	}
+	// Known words are not corrected, nor short ones.
+	for _, q := range []string{"harvard madical", "kaplan enc", "candi payn"} {
+		got, _ := l.Link(q)
+		for _, m := range got.Mentions {
+			if m.Typo && m.Name != "harvard medical school" {
+				t.Errorf("%q: %+v", q, m)
+			}
+		}
+	}
+}
+
+// TestFixAgainstEveryWord: the nearest word is that of a plain search.
+func TestFixAgainstEveryWord(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("@prefix : <http://example.com/k/> .\n@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .\n")
+	rng := rand.New(rand.NewPCG(1, 2))
+	word := func(n int) string {
+		w := make([]byte, n)
+		for i := range w {
+			w[i] = "abcde"[rng.IntN(5)]
+		}
+		return string(w)
+	}
+	for i := range 400 {
+		fmt.Fprintf(&b, ":n%d rdfs:label \"%s\" ; :p :x .\n", i, word(4+rng.IntN(7)))
+	}
+	l := linker(t, b.String())
+	for range 300 {
+		w := word(5 + rng.IntN(6))
+		most := 1
+		if len(w) >= 8 {
+			most = 2
+		}
+		best := most + 1
+		for _, o := range l.words {
+			if o[0] == w[0] && len(o) >= 4 {
+				d := distance(o, w, 99)
+				if d == 2 && len(o) == len(w) && swapped(o, w) {
+					d = 1
+				}
+				best = min(best, d)
+			}
+		}
+		got := l.fix(w)
+		if (got != "") != (best <= most) {
+			t.Errorf("%s: %q, nearest at %d", w, got, best)
+		} else if got != "" {
+			d := distance(got, w, 99)
+			if d != best && !(d == 2 && swapped(got, w)) {
+				t.Errorf("%s: %q at %d, nearest at %d", w, got, d, best)
+			}
+		}
+	}
 }
