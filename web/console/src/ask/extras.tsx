@@ -56,7 +56,8 @@ export function NextCard({ run }: { run: Run }) {
 export function FollowUp({ run: r }: { run: Run }) {
   const text = useSignal("");
   const carry = useSignal(true);
-  if (outcome(r) !== "answered" || r.id === "") return null;
+  const o = outcome(r);
+  const answered = o === "answered" && r.id !== "";
   const about = r.mentions.flatMap((m) => {
     const iri = chosenIri(m);
     return m.candidates.find((c) => c.iri === iri)?.label ?? [];
@@ -68,15 +69,16 @@ export function FollowUp({ run: r }: { run: Run }) {
         class="pad"
         onSubmit={(e) => {
           e.preventDefault();
-          if (text.value.trim() !== "") start({ question: text.value, after: carry.value ? r.id : undefined });
+          if (text.value.trim() !== "") start({ question: text.value, after: answered && carry.value ? r.id : undefined });
         }}
       >
-        <label class="vh" for="follow">{t.ask.follow}</label>
-        <input id="follow" type="text" autocomplete="off" maxLength={4096} placeholder={t.ask.followPlaceholder} value={text.value} onInput={(e) => (text.value = e.currentTarget.value)} />
-        <button type="submit">{t.ask.ask}</button>
+        <input id="follow" type="text" autocomplete="off" aria-label={t.ask.follow} disabled={o === "running"} maxLength={4096} placeholder={t.ask.followPlaceholder} value={text.value} onInput={(e) => (text.value = e.currentTarget.value)} />
+        <button type="submit" disabled={o === "running"}>{t.ask.ask}</button>
       </form>
       <p class="chips small">
-        {carry.value ? (
+        {o === "running" ? null : !answered ? (
+          <span>{t.ask.carriesNothing}</span>
+        ) : carry.value ? (
           <>
             <span>{t.ask.carries}</span>
             {about.slice(0, 4).map((x, i) => <span class="chip" key={i}>{visible(x)}</span>)}
