@@ -281,6 +281,9 @@ func (t *task) run() error {
 	if err := t.stage("link", "", t.link); err != nil {
 		return err
 	}
+	if r := t.notQuery(); r != nil {
+		return t.refuse(r)
+	}
 	if r := t.unknown(); r != nil {
 		return t.refuse(r)
 	}
