@@ -13,6 +13,7 @@ import (
 	"github.com/quaestor-kg/quaestor/internal/shared"
 	"github.com/quaestor-kg/quaestor/reasoning/decode"
 	"github.com/quaestor-kg/quaestor/reasoning/kvcache/method"
+	"github.com/quaestor-kg/quaestor/reasoning/kvcache/recording"
 )
 
 func open(t *testing.T, name string, o decode.Options) *decode.Model {
@@ -181,7 +182,7 @@ func TestLayers(t *testing.T) {
 	for i := range ids {
 		ids[i] = int32(i * 7 % m.Config.Vocab)
 	}
-	r, err := method.Record(context.Background(), m, ids, 4)
+	r, err := recording.Record(context.Background(), m, ids, 4)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/quaestor-kg/quaestor/reasoning/kvcache"
-	"github.com/quaestor-kg/quaestor/reasoning/kvcache/method"
+	"github.com/quaestor-kg/quaestor/reasoning/kvcache/recording"
 )
 
 // LayerError is what storing the keys and values of one layer does to its
@@ -24,7 +24,7 @@ type LayerError struct {
 }
 
 // Layers measures a policy on recorded vectors of some layers.
-func Layers(name string, p *kvcache.Policy, r *method.Recording, layers []int) ([]LayerError, error) {
+func Layers(name string, p *kvcache.Policy, r *recording.Recording, layers []int) ([]LayerError, error) {
 	sh := r.Shape
 	var out []LayerError
 	for _, l := range layers {
@@ -108,7 +108,7 @@ func overlap(a, b []float32, n int) int {
 
 // weighted is the error of the keys as queries meet it: the mean of (q·e)² over
 // that of (q·k)², with the recorded queries of each key head (A2ATS).
-func weighted(r *method.Recording, layer int, stored []float32) float64 {
+func weighted(r *recording.Recording, layer int, stored []float32) float64 {
 	sh := r.Shape
 	y := &r.Layers[layer]
 	group := sh.QueryHeads / sh.Heads

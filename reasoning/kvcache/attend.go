@@ -437,6 +437,15 @@ func (a *attention) sealedScores(w *work, head, i, m, g int, e *entry) {
 				rest &= rest - 1
 			}
 		}
+		for r := range m { // a row's window begins within the page
+			if before := w.tokens[i+r].first - e.start; before > 0 {
+				rest := q.mask
+				for t := 0; t < q.n && bits.TrailingZeros64(rest) < before; t++ {
+					dst[r*rangeTokens+t] = negInf
+					rest &= rest - 1
+				}
+			}
+		}
 		at += q.n
 	}
 	for j := i; j < i+m; j++ {

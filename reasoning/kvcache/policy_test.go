@@ -114,8 +114,9 @@ func newStore(t testing.TB, sh Shape, p Policy, pool *cpu.Pool) *Paged {
 	return s
 }
 
-// contents decodes all that a row of a sequence can see of one head.
-func contents(s *sequence, layer, head, limit int, pick []uint64, words int) (k, v []float64, n int) {
+// contents decodes all that a row of a sequence can see of one head: positions
+// from first to limit-1.
+func contents(s *sequence, layer, head, first, limit int, pick []uint64, words int) (k, v []float64, n int) {
 	p := s.store
 	dim := p.shape.Dim
 	kp, vp := make([]float32, PageTokens*dim), make([]float32, PageTokens*dim)
@@ -130,6 +131,9 @@ func contents(s *sequence, layer, head, limit int, pick []uint64, words int) (k,
 		}
 		for ; mask != 0; mask &= mask - 1 {
 			t := bits.TrailingZeros64(mask)
+			if e.start+t < first {
+				continue
+			}
 			for c := range dim {
 				k, v = append(k, float64(kp[t*dim+c])), append(v, float64(vp[t*dim+c]))
 			}
@@ -208,7 +212,11 @@ func compare(t *testing.T, r *rand.Rand, p *Paged, seqs []Sequence) {
 	var rows []Rows
 	for _, s := range seqs {
 		if s.Len() > 0 {
-			rows = append(rows, Rows{s, 1, s.Len(), 0, 0})
+			window := 0
+			if r.IntN(3) == 0 {
+				window = 1 + r.IntN(s.Len())
+			}
+			rows = append(rows, Rows{Seq: s, N: 1, First: s.Len(), Window: window})
 		}
 	}
 	if len(rows) == 0 {
@@ -252,7 +260,11 @@ func compare(t *testing.T, r *rand.Rand, p *Paged, seqs []Sequence) {
 			for c := range q64 {
 				q64[c] = float64(q[at+c])
 			}
-			k, v, n := contents(s, layer, h/(sh.QueryHeads/sh.Heads), s.n, pick, words)
+			first := 0
+			if w := rows[i].Window; w > 0 {
+				first = s.n - w
+			}
+			k, v, n := contents(s, layer, h/(sh.QueryHeads/sh.Heads), first, s.n, pick, words)
 			want, l := Reference(q64, k, v, n)
 			var e, size float64
 			for c, x := range want {

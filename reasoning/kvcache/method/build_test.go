@@ -15,6 +15,7 @@ import (
 	"github.com/quaestor-kg/quaestor/reasoning/decoder"
 	"github.com/quaestor-kg/quaestor/reasoning/kvcache"
 	"github.com/quaestor-kg/quaestor/reasoning/kvcache/codec"
+	"github.com/quaestor-kg/quaestor/reasoning/kvcache/recording"
 )
 
 // Every named method works on a small decoder: a prompt, the choice of what to
@@ -205,7 +206,7 @@ func TestOrderingOnRecordedKeys(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			r := &Recording{Shape: sh, N: n}
+			r := &recording.Recording{Shape: sh, N: n}
 			y, err := r.Stored(kvcache.Form{Map: m, Tiers: []codec.Codec{c}}, k)
 			if err != nil {
 				t.Fatal(err)

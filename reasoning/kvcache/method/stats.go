@@ -12,6 +12,7 @@ import (
 
 	"github.com/quaestor-kg/quaestor/reasoning/decode"
 	"github.com/quaestor-kg/quaestor/reasoning/kvcache"
+	"github.com/quaestor-kg/quaestor/reasoning/kvcache/recording"
 )
 
 // CalibrationText is what models are calibrated on unless the user gives
@@ -26,7 +27,7 @@ type Stats struct {
 	ID        string // what was measured on what
 	Shape     kvcache.Shape
 	Layers    []LayerStats
-	Recording *Recording // the last window of the calibration text
+	Recording *recording.Recording // the last window of the calibration text
 	Turn      func(x []float32, position int, back bool)
 	Retrieval [][]int // query heads that retrieve, of each layer
 }
@@ -64,7 +65,7 @@ func Calibrate(ctx context.Context, m *decode.Model, text string, specs ...*Spec
 		return nil, fmt.Errorf("the calibration text has %d tokens within the model's context of %d: give at least 64", len(ids), m.Config.Context)
 	}
 	ids = ids[:n]
-	r, err := Record(ctx, m, ids, max(4, len(ids)-calibrationWindow))
+	r, err := recording.Record(ctx, m, ids, max(4, len(ids)-calibrationWindow))
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,7 @@
-package method
+// Package recording writes down what a model puts into its cache and asks of it,
+// and replays single layers of attention on that: what cache methods are
+// calibrated on, and measured with in seconds.
+package recording
 
 import (
 	"context"
@@ -15,11 +18,11 @@ type Recording struct {
 	Shape  kvcache.Shape
 	First  int // position of the first vector below
 	N      int
-	Layers []RecordedLayer
+	Layers []Layer
 }
 
-// RecordedLayer holds keys and queries after rotation.
-type RecordedLayer struct {
+// Layer holds keys and queries after rotation.
+type Layer struct {
 	K, V []float32 // [N][Heads][Dim]
 	Q    []float32 // [N][QueryHeads][Dim]
 	// Sums of keys, keys before rotation and values over all positions from
@@ -31,7 +34,7 @@ type RecordedLayer struct {
 // Record reads ids with an exact cache and keeps the vectors of positions from
 // on.
 func Record(ctx context.Context, m *decode.Model, ids []int32, from int) (*Recording, error) {
-	r := &Recording{Shape: m.Shape(), First: from, Layers: make([]RecordedLayer, m.Shape().Layers)}
+	r := &Recording{Shape: m.Shape(), First: from, Layers: make([]Layer, m.Shape().Layers)}
 	wide := r.Shape.Heads * r.Shape.Dim
 	for l := range r.Layers {
 		y := &r.Layers[l]
