@@ -27,6 +27,7 @@ type evalEvidenceFlags struct {
 	limit, impossible                     int
 	seed                                  uint64
 	baselines, scenarios                  bool
+	financebench, tatqa, convfinqa        string
 }
 
 func (a *app) evalEvidenceCommand() *cobra.Command {
@@ -39,11 +40,11 @@ over a folder of filings and measures the ranks of the pages that hold the
 evidence, the answers (within half a percent), the citations against the key,
 refusals of questions that cannot be answered, and tokens of context. BM25 over
 pages and over facts runs on the same questions. With --kept the filings are
-those of --store.`,
+those of --store. --financebench, --tatqa and --convfinqa measure those sets.`,
 		Example: examples(
 			"quaestor eval evidence --filings filings --gold gold --questions gold/finmh_ix_dev.jsonl",
 			"quaestor eval evidence --kept --store filings.store --questions questions.jsonl --scenarios",
-			"quaestor eval evidence --filings filings --questions questions.jsonl --json --out rows.jsonl",
+			"quaestor eval evidence --financebench financebench --tatqa tatqa_dataset_dev.json.gz --convfinqa convfinqa_dev.json.gz --json",
 		),
 		Args: exactArgs(0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error { return a.evalEvidence(c.Context(), fl) },
@@ -59,10 +60,45 @@ those of --store.`,
 	c.Flags().Uint64Var(&fl.seed, "seed", 7, "seed of samples")
 	c.Flags().BoolVar(&fl.baselines, "baselines", true, "run BM25 on the same questions")
 	c.Flags().BoolVar(&fl.scenarios, "scenarios", true, "read contexts of three kinds: evidence, windows, windows among other pages")
+	c.Flags().StringVar(&fl.financebench, "financebench", "", "folder of FinanceBench: questions, document_information and pages.tar.gz")
+	c.Flags().StringVar(&fl.tatqa, "tatqa", "", "file of TAT-QA")
+	c.Flags().StringVar(&fl.convfinqa, "convfinqa", "", "file of ConvFinQA")
 	return c
 }
 
+// evalTables measures the sets that bring their own texts.
+func (a *app) evalTables(ctx context.Context, fl evalEvidenceFlags) (list []*measure.Bench, err error) {
+	for _, set := range []struct {
+		path string
+		run  func() (*measure.Bench, error)
+	}{
+		{fl.financebench, func() (*measure.Bench, error) { return measure.FinanceBench(ctx, fl.financebench) }},
+		{fl.tatqa, func() (*measure.Bench, error) { return measure.TATQA(ctx, fl.tatqa) }},
+		{fl.convfinqa, func() (*measure.Bench, error) { return measure.ConvFinQA(ctx, fl.convfinqa) }},
+	} {
+		if set.path == "" {
+			continue
+		}
+		b, err := set.run()
+		if err != nil {
+			return nil, inputError{err}
+		}
+		list = append(list, b)
+	}
+	return list, nil
+}
+
 func (a *app) evalEvidence(ctx context.Context, fl evalEvidenceFlags) (err error) {
+	benches, err := a.evalTables(ctx, fl)
+	if err != nil {
+		return err
+	}
+	if len(benches) > 0 && fl.filings == "" && !fl.kept {
+		if a.json {
+			return a.writeJSON(measure.Report{Benches: benches})
+		}
+		return printBenches(a.out, benches)
+	}
 	if fl.questions == "" && fl.gold != "" {
 		fl.questions, err = measure.QuestionsOf(fl.gold)
 		if err != nil {
@@ -127,10 +163,31 @@ func (a *app) evalEvidence(ctx context.Context, fl evalEvidenceFlags) (err error
 	if err != nil {
 		return err
 	}
+	rep.Benches = benches
 	if a.json {
 		return a.writeJSON(rep)
 	}
-	return printEvidence(a.out, rep)
+	if err := printEvidence(a.out, rep); err != nil {
+		return err
+	}
+	return printBenches(a.out, benches)
+}
+
+// printBenches writes a line for each set.
+func printBenches(w io.Writer, list []*measure.Bench) error {
+	for _, b := range list {
+		fmt.Fprintf(w, "%-14s n %d in %d documents", b.Name, b.N, b.Documents)
+		if b.MRR > 0 {
+			fmt.Fprintf(w, ": R@1 %.3f R@5 %.3f R@10 %.3f MRR %.3f; BM25 R@1 %.3f R@5 %.3f R@10 %.3f", b.R1, b.R5, b.R10, b.MRR, b.BM25R1, b.BM25R5, b.BM25R10)
+		}
+		if b.Numbers > 0 {
+			fmt.Fprintf(w, "; of %d numbers asked for %d answered, %d right", b.Numbers, b.Answered, b.Right)
+		}
+		if _, err := fmt.Fprintln(w); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // filingsStore ingests a folder into a store of its own; done removes it.

@@ -54,6 +54,17 @@ func (r *Retriever) bag(ctx context.Context, f *library.Filing) (*bag, error) {
 		b.lines.Add(Words(r.Line(f, i, facts)))
 		b.lineOn = append(b.lineOn, int32(x.Span.Page))
 	}
+	if b.lines.Len() == 0 && tree != nil {
+		// Without tags, what stands in one line belongs together.
+		for p := range tree.Pages {
+			for _, l := range strings.Split(tree.PageText(p), "\n") {
+				if w := Words(l); len(w) > 1 {
+					b.lines.Add(w)
+					b.lineOn = append(b.lineOn, int32(p))
+				}
+			}
+		}
+	}
 	r.mu.Lock()
 	r.bags[f] = b
 	r.mu.Unlock()
@@ -99,7 +110,8 @@ func Words(s string) []string {
 
 // terms makes the query of a question: its words without companies and
 // periods, which are filters, and the wordings of its figures with less weight.
-func (r *Retriever) terms(q *plan.Question) []bm25.Term {
+// Where the periods filtered nothing, their words count too.
+func (r *Retriever) terms(q *plan.Question, filtered bool) []bm25.Term {
 	text := []byte(q.Text)
 	blank := func(from, to int) {
 		for i := max(0, from); i < to && i < len(text); i++ {
@@ -110,7 +122,9 @@ func (r *Retriever) terms(q *plan.Question) []bm25.Term {
 		blank(c.From, c.To)
 	}
 	for _, p := range q.Periods {
-		blank(p.From, p.To)
+		if filtered {
+			blank(p.From, p.To)
+		}
 	}
 	terms := bm25.Terms(Words(string(text)))
 	seen := map[string]bool{}
@@ -145,7 +159,8 @@ func (r *Retriever) terms(q *plan.Question) []bm25.Term {
 
 // within are the filings a question is about: those of its companies, of its
 // periods if any filing is.
-func (r *Retriever) within(q *plan.Question, companies []*library.Company) []*library.Filing {
+// filtered is false if the periods leave all of them in.
+func (r *Retriever) within(q *plan.Question, companies []*library.Company) (list []*library.Filing, filtered bool) {
 	var all []*library.Filing
 	for _, c := range companies {
 		all = append(all, c.Filings...)
@@ -155,7 +170,7 @@ func (r *Retriever) within(q *plan.Question, companies []*library.Company) []*li
 	}
 	periods := append(slices.Clone(q.Periods), q.Reports...)
 	if len(periods) == 0 {
-		return all
+		return all, false
 	}
 	score := func(f *library.Filing) int {
 		best := 0
@@ -185,19 +200,18 @@ func (r *Retriever) within(q *plan.Question, companies []*library.Company) []*li
 		top = max(top, score(f))
 	}
 	if top == 0 {
-		return all
+		return all, false
 	}
 	least := top
 	if top == 3 {
 		least = 2
 	}
-	var list []*library.Filing
 	for _, f := range all {
 		if score(f) >= least {
 			list = append(list, f)
 		}
 	}
-	return list
+	return list, true
 }
 
 // scored is a page with the parts of its score.
@@ -206,9 +220,10 @@ type scored struct {
 	score float64
 }
 
-// ranked ranks the pages of filings by fusion (reciprocal ranks) of their
-// words and of what their facts are called.
-func (r *Retriever) ranked(ctx context.Context, q *plan.Question, filings []*library.Filing, k int) ([]scored, error) {
+// ranked ranks the pages of filings by fusion of the scores of their words and
+// of their best line: a fact's, or of text.
+func (r *Retriever) ranked(ctx context.Context, q *plan.Question, companies []*library.Company, k int) ([]scored, error) {
+	filings, filtered := r.within(q, companies)
 	bags := make([]*bag, 0, len(filings))
 	var words, lines []*bm25.Index
 	for _, f := range filings {
@@ -221,26 +236,24 @@ func (r *Retriever) ranked(ctx context.Context, q *plan.Question, filings []*lib
 		}
 		bags, words, lines = append(bags, b), append(words, b.pages), append(lines, b.lines)
 	}
-	terms := r.terms(q)
+	terms := r.terms(q, filtered)
 	sum := map[Page]float64{}
 	var order []Page
-	add := func(p Page, rank int, weight float64) {
+	add := func(p Page, score float64) {
 		if _, ok := sum[p]; !ok {
 			order = append(order, p)
 		}
-		sum[p] += weight / float64(20+rank)
+		sum[p] += score
 	}
-	for i, h := range bm25.SearchAll(words, terms, 100) {
-		add(Page{filings[h.Part], h.Doc}, i, 1)
+	for _, h := range first(bm25.SearchAll(words, terms, 200)) {
+		add(Page{filings[h.Part], h.Doc}, h.Score)
 	}
-	if !q.Sentences {
-		seen, n := map[Page]bool{}, 0
-		for _, h := range bm25.SearchAll(lines, terms, 400) {
-			if p := (Page{filings[h.Part], int(bags[h.Part].lineOn[h.Doc])}); !seen[p] {
-				seen[p] = true
-				add(p, n, 1)
-				n++
-			}
+	// A page counts as its best line does.
+	seen := map[Page]bool{}
+	for _, h := range first(bm25.SearchAll(lines, terms, 600)) {
+		if p := (Page{filings[h.Part], int(bags[h.Part].lineOn[h.Doc])}); !seen[p] {
+			seen[p] = true
+			add(p, lineWeight*h.Score)
 		}
 	}
 	list := make([]scored, 0, len(order))
@@ -251,11 +264,37 @@ func (r *Retriever) ranked(ctx context.Context, q *plan.Question, filings []*lib
 	return list[:min(k, len(list))], nil
 }
 
+// lineWeight is how much the best line of a page counts beside its words.
+const lineWeight = 1.0
+
+// first scales scores so that the best is 1.
+func first(hits []bm25.Hit) []bm25.Hit {
+	for i := len(hits) - 1; i >= 0; i-- {
+		hits[i].Score /= hits[0].Score
+	}
+	return hits
+}
+
+// Search ranks the pages of the filings that a question is about by words:
+// what Answer falls back to.
+func (r *Retriever) Search(ctx context.Context, text string, k int) ([]Page, error) {
+	q := plan.Read(text, r.lib)
+	companies, _ := r.companies(&q)
+	list, err := r.ranked(ctx, &q, companies, k)
+	if err != nil {
+		return nil, err
+	}
+	pages := make([]Page, len(list))
+	for i, s := range list {
+		pages[i] = s.Page
+	}
+	return pages, nil
+}
+
 // text finds pages and passages for a question that figures do not answer.
 func (r *Retriever) text(ctx context.Context, x *Result, companies []*library.Company) error {
 	q := &x.Question
-	filings := r.within(q, companies)
-	list, err := r.ranked(ctx, q, filings, 20)
+	list, err := r.ranked(ctx, q, companies, 20)
 	if err != nil {
 		return err
 	}
@@ -295,7 +334,7 @@ func (r *Retriever) passages(q *plan.Question, pages []scored) ([]Passage, error
 			of = append(of, Passage{Filing: s.Filing, From: int(d.From), To: int(d.To), Page: s.Page.Page, Text: strings.Join(strings.Fields(text), " "), Heading: head, Score: s.score})
 		}
 	}
-	hits := x.Search(r.terms(q), 30, nil)
+	hits := x.Search(r.terms(q, true), 30, nil)
 	if len(hits) == 0 {
 		return nil, nil
 	}

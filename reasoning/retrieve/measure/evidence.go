@@ -45,7 +45,9 @@ type Row struct {
 
 // Interval is a mean with its bootstrap interval of 95 %.
 type Interval struct {
-	Mean, Low, High float64
+	Mean float64 `json:"mean"`
+	Low  float64 `json:"low"`
+	High float64 `json:"high"`
 }
 
 // Report is the outcome of an evaluation.
@@ -58,6 +60,7 @@ type Report struct {
 	RS10       float64             `json:"rs10"`
 	Scenarios  []Scenario          `json:"scenarios,omitempty"`
 	Restated   *Restated           `json:"restated,omitempty"`
+	Benches    []*Bench            `json:"benches,omitempty"`
 	Seconds    float64             `json:"seconds_per_question"`
 	P95        float64             `json:"seconds_p95"`
 }
