@@ -27,7 +27,8 @@ type memory struct {
 }
 
 // rememberEvery is the distance in tokens of the points in a text that are
-// remembered besides its end: each keeps the recent window of its cache.
+// remembered besides its end, when the cache compresses: each point keeps the
+// exact pages of its recent window.
 const rememberEvery = 512
 
 // recall gives an empty branch the longest beginning of a text that the cache
@@ -57,7 +58,7 @@ func (r memory) note(b *Branch, left int, whole bool) {
 	switch {
 	case left == 0:
 		r.store.Remember(b.seq, r.text, b.hidden, whole)
-	case whole && (n%rememberEvery < next || left < next):
+	case whole && (next == chunk || n%rememberEvery < next || left < next): // exact pages cost nothing to keep
 		r.store.Remember(b.seq, r.text[:n], nil, true)
 	}
 }

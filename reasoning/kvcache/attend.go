@@ -281,6 +281,7 @@ func (a *attention) attend(w *work, head, n, r int, out partial) {
 		a.eachEntry(w, head, n, from+g, func(i, m int, e *entry) {
 			found = true
 			if e.sealed != nil {
+				a.fetch(w.tokens[i], head, from+g)
 				a.sealedScores(w, head, i, m, g, e)
 			} else {
 				a.exactScores(w, head, i, m, g, e)
@@ -320,6 +321,20 @@ func (a *attention) attend(w *work, head, n, r int, out partial) {
 			} else {
 				v.Lift(o, y, head, w.weights[i])
 			}
+		}
+	}
+}
+
+// fetch asks for the values of a row's page g and for the keys of its next one,
+// while the keys of page g are at work.
+func (a *attention) fetch(t *tokenRow, head, g int) {
+	cell := a.layer*a.store.shape.Heads + head
+	for _, q := range t.seq.entries[g].sealed.heads[cell] {
+		codec.Prefetch(q.v)
+	}
+	if next := t.at(head, g+1); next != nil && next.sealed != nil {
+		for _, q := range next.sealed.heads[cell] {
+			codec.Prefetch(q.k)
 		}
 	}
 }

@@ -184,3 +184,11 @@ func (f Float) Decode(dst []float32, src []byte, n, dim int) {
 
 // ErrRange is wrapped by errors about numbers that a format cannot hold.
 var ErrRange = errors.New("more than half precision holds")
+
+// Prefetch asks for bytes that will be read soon. Pages lie far from each other,
+// so the processor does not guess the next one.
+func Prefetch(b []byte) {
+	if level >= cpu.AVX2 && len(b) > 0 {
+		prefetch((len(b)+63)/64, &b[0])
+	}
+}

@@ -74,3 +74,6 @@ func values8x3AVX2(lines int, codes *byte, stride int, p *float32, second int, o
 
 //go:noescape
 func hadamardAVX2(n int, x *float32, scale float32)
+
+//go:noescape
+func prefetch(lines int, p *byte)

@@ -102,3 +102,5 @@ func values8x3AVX2(lines int, codes *byte, stride int, p *float32, second int, o
 }
 
 func hadamardAVX2(n int, x *float32, scale float32) { panic("no assembly") }
+
+func prefetch(lines int, p *byte) { panic("no assembly") }
