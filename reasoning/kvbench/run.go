@@ -101,9 +101,9 @@ func (r Run) Do(ctx context.Context, m *decode.Model) (*Report, error) {
 	if r.Retrieval {
 		for _, c := range all {
 			for _, aware := range []bool{false, true} {
-				x, err := Retrieve(ctx, c, 60, 4, 15, aware)
+				x, err := Retrieve(ctx, c, 60, 3, 8, aware)
 				if err == nil && !aware {
-					err = PassKey(ctx, c, min(r.Context, m.Config.Context)-16, 2, &x)
+					err = PassKey(ctx, c, min(r.Context, m.Config.Context)-16, 1, &x)
 				}
 				if err != nil {
 					return nil, fmt.Errorf("%s: %w", c.Name, err)
