@@ -43,7 +43,8 @@ func (w *weights) of(stem string) float64 {
 
 // phrase is a wording ready to be compared.
 type phrase struct {
-	stems []string
+	stems []string // in order
+	words []string // each once
 	total float64
 	set   map[string]float64
 }
@@ -56,6 +57,7 @@ func (w *weights) stems(stems []string) phrase {
 		if _, dup := p.set[s]; !dup {
 			x := w.of(s)
 			p.set[s] = x
+			p.words = append(p.words, s)
 			p.total += x
 		}
 	}
@@ -69,14 +71,22 @@ func overlap(query, text phrase) float64 {
 		return 0
 	}
 	var both float64
-	for s, x := range query.set {
+	n := 0
+	for _, s := range query.words {
 		if _, ok := text.set[s]; ok {
-			both += x
+			both += query.set[s]
+			n++
 		}
 	}
-	q, t := both/query.total, both/text.total
-	if q == 0 {
+	if n == 0 {
 		return 0
+	}
+	q, t := both/query.total, both/text.total
+	if n == len(query.words) {
+		q = 1
+	}
+	if n == len(text.words) {
+		t = 1
 	}
 	// A text may say more than was asked; not the other way round.
 	s := 0.7*q + 0.3*t

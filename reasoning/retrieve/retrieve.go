@@ -497,23 +497,13 @@ func better(a, b at) bool { return Better(a.fact, b.fact) }
 // Better prefers the more accurate of two facts of one filing that state the
 // same thing, then one that is shown, then one in a table.
 func Better(a, b *fact.Fact) bool {
-	if da, db := accuracy(a), accuracy(b); da != db {
-		return da > db
+	if x := fact.Better(a, b); x || fact.Better(b, a) {
+		return x
 	}
 	if ha, hb := a.Span.Page < 0, b.Span.Page < 0; ha != hb {
 		return hb
 	}
 	return !sentence(a.Row) && sentence(b.Row)
-}
-
-// accuracy is the decimals of a fact as a number; INF is the most.
-func accuracy(f *fact.Fact) int {
-	if f.Decimals == "INF" {
-		return 99
-	}
-	n := -99
-	fmt.Sscanf(f.Decimals, "%d", &n)
-	return n
 }
 
 // Cell is the figure of one company and period.

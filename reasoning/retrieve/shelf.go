@@ -181,6 +181,7 @@ func trimmed(p phrase) phrase {
 	for _, s := range keep {
 		if _, dup := t.set[s]; !dup {
 			t.set[s] = p.set[s]
+			t.words = append(t.words, s)
 			t.total += p.set[s]
 		}
 	}
