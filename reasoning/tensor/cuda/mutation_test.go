@@ -31,7 +31,7 @@ func TestMutations(t *testing.T) {
 		}, {
 			"a barrier that not all threads reach", "linear.cu", "  v = warp_sum(v);\n  if ((threadIdx.x", "  if (threadIdx.x & 1) v = warp_sum(v);\n  if ((threadIdx.x", "TestNormAndGate", "divergent barrier",
 		}, {
-			"codes in the wrong order", "cache.cu", "code[2] << 4 | code[3] << 20", "code[3] << 4 | code[2] << 20", "TestSeal", "",
+			"codes in the wrong order", "cache.cu", "code[2] << B | code[3] << (16 + B)", "code[3] << B | code[2] << (16 + B)", "TestSeal", "",
 		},
 	} {
 		t.Run(strings.ReplaceAll(m.name, " ", "-"), func(t *testing.T) {

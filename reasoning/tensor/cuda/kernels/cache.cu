@@ -103,30 +103,29 @@ static __device__ __forceinline__ void seal(const unsigned char *src, long srcSt
   }
   __syncthreads();
   unsigned *kw = (unsigned *)(out + (long)warp * 2 * D * B) + lane * words, *vw = (unsigned *)(out + codes + (long)warp * 2 * D * B) + lane * words;
+  constexpr int per = 8 / B; // fragments of 4 codes in a word
   for (int v = 0; v < 2; v++) {
-    unsigned w[words];
-#pragma unroll
-    for (int i = 0; i < words; i++) w[i] = 0;
-#pragma unroll
-    for (int f = 0; f < 2 * KT; f++) { // KT*2 = NT fragments of 4 codes
-      unsigned code[4];
-#pragma unroll
-      for (int i = 0; i < 4; i++) {
-        const int kk = 2 * t + (i & 1) + 8 * (i >> 1); // row of the B operand
-        int tok, dim;
-        if (v == 0) { tok = f / KT * 8 + row; dim = f % KT * 16 + kk; } else { tok = kk; dim = f * 8 + row; }
-        const float x = h2f(v ? v16[(warp * D + dim) * 16 + tok] : k16[(warp * 16 + tok) * D + dim]);
-        const float s = scale[v][warp * 16 + tok], y = x / s;
-        const int q = (int)((y + top) * 0.5f + 0.5f);
-        code[i] = y <= -top ? 0 : q > top ? top : q;
-      }
-      if (B == 8) w[f] = code[0] | code[1] << 16 | code[2] << 8 | code[3] << 24;
-      else if (B == 4) w[f / 2] |= (code[0] | code[1] << 16 | code[2] << 4 | code[3] << 20) << ((f & 1) * 8);
-      else w[f / 4] |= (code[0] | code[1] << 16 | code[2] << 2 | code[3] << 18) << ((f & 3) * 4);
-    }
     unsigned *dw = v ? vw : kw;
+#pragma unroll 1
+    for (int i = 0; i < words; i++) { // rolled: unrolled it takes all registers and spills
+      unsigned w = 0;
 #pragma unroll
-    for (int i = 0; i < words; i++) dw[i] = w[i];
+      for (int n = 0; n < per; n++) {
+        const int f = i * per + n;
+        unsigned code[4];
+#pragma unroll
+        for (int c = 0; c < 4; c++) {
+          const int kk = 2 * t + (c & 1) + 8 * (c >> 1); // row of the B operand
+          const int tok = v ? kk : f / KT * 8 + row, dim = v ? f * 8 + row : f % KT * 16 + kk;
+          const float x = h2f(v ? v16[(warp * D + dim) * 16 + tok] : k16[(warp * 16 + tok) * D + dim]);
+          const float y = x / scale[v][warp * 16 + tok];
+          const int q = (int)((y + top) * 0.5f + 0.5f);
+          code[c] = y <= -top ? 0 : q > top ? top : q;
+        }
+        w |= (code[0] | code[1] << 16 | code[2] << B | code[3] << (16 + B)) << (n * 2 * B);
+      }
+      dw[i] = w;
+    }
   }
 }
 
