@@ -225,6 +225,10 @@ func TestVariants(t *testing.T) {
 			t.Errorf("%q: %+v, want %q", q, got.Mentions, want)
 		}
 	}
+	// An article does not make a word that is also a name a sure one.
+	if got, _ := l.Link("where does the diplomat of Karl Mueller live"); got.Prompt != "where does the diplomat of [1] live =" {
+		t.Errorf("prompt %q", got.Prompt)
+	}
 	// Known words are not corrected, nor short ones.
 	for _, q := range []string{"harvard madical", "kaplan enc", "candi payn"} {
 		got, _ := l.Link(q)

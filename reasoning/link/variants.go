@@ -92,9 +92,7 @@ func respelled(ws []constrain.Word, name string) []string {
 	add(joined.String())
 	add(swapped.String())
 	add(umlauts.Replace(name))
-	if v, ok := strings.CutPrefix(name, "the "); ok {
-		add(v)
-	} else {
+	if ws[0].Text != "the" {
 		add("the " + name)
 	}
 	return out
