@@ -203,6 +203,10 @@ func (x *Result) compute() error {
 				w = i
 			}
 		}
+		if x.Op == plan.Rank {
+			slices.SortStableFunc(cells, func(a, b Cell) int { return b.Value.Cmp(a.Value) })
+			w = 0
+		}
 		x.Winner = w
 		if x.Op == plan.Compare && len(cells) == 2 {
 			o := 1 - w

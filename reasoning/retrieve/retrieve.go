@@ -257,7 +257,7 @@ func (r *Retriever) resolve(s *shelf, leaf plan.Leaf, ws []window) []choice {
 			// What is left aside may be what matters.
 			for j, o := range leaf.Runs {
 				if o.Text != sp.concept || leaf.Runs[j].Member {
-					noise += min(0.3, 0.1*float64(len(lexicon.Stems(o.Text))))
+					noise += 0.3 + 0.05*float64(len(lexicon.Stems(o.Text)))
 				}
 			}
 		}
@@ -268,7 +268,7 @@ func (r *Retriever) resolve(s *shelf, leaf plan.Leaf, ws []window) []choice {
 				continue
 			}
 			sc *= r.typeFit(m, ways)
-			c := s.choose(m, sets, ws)
+			c := s.choose(m, sets, ws, leaf.Unit)
 			if c.m == nil {
 				continue
 			}
@@ -339,7 +339,11 @@ func (s *shelf) membersLike(q phrase) map[string]float64 {
 	set := map[string]float64{}
 	best := 0.0
 	for iri, m := range s.members {
-		if sc := m.score(q); sc >= 0.78 {
+		sc := m.score(q)
+		if len(q.stems) == 1 && m.initials[q.stems[0]] {
+			sc = max(sc, 0.95) // AWS
+		}
+		if sc >= 0.78 {
 			set[iri] = sc
 			best = max(best, sc)
 		}
@@ -354,7 +358,7 @@ func (s *shelf) membersLike(q phrase) map[string]float64 {
 
 // choose picks the facts of a concept with members of all sets and no other
 // dimension that matters.
-func (s *shelf) choose(m *measured, sets []map[string]float64, ws []window) choice {
+func (s *shelf) choose(m *measured, sets []map[string]float64, ws []window, unit string) choice {
 	type group struct {
 		dims  []fact.Dim
 		cells [][]at
@@ -364,6 +368,9 @@ func (s *shelf) choose(m *measured, sets []map[string]float64, ws []window) choi
 	for _, x := range m.facts {
 		score, ok := dimsFit(x.fact.Dims, sets)
 		if !ok {
+			continue
+		}
+		if unit == "shares" && x.fact.Unit != "xbrli:shares" {
 			continue
 		}
 		for i, w := range ws {

@@ -25,6 +25,8 @@ type member struct {
 	iri    string
 	labels []phrase
 	axes   map[string]bool
+	// initials of its names of three words and more.
+	initials map[string]bool
 }
 
 // shelfOf gathers the facts of a company's filings.
@@ -68,9 +70,17 @@ func (r *Retriever) shelfOf(ctx context.Context, c *library.Company, filings []*
 				}
 				mb := s.members[d.Member]
 				if mb == nil {
-					mb = &member{iri: d.Member, axes: map[string]bool{}}
+					mb = &member{iri: d.Member, axes: map[string]bool{}, initials: map[string]bool{}}
 					for _, w := range r.lib.Concept(d.Member).Words {
-						mb.labels = append(mb.labels, r.words.phrase(w))
+						p := r.words.phrase(w)
+						mb.labels = append(mb.labels, p)
+						for n := 3; n <= len(p.stems); n++ {
+							var in []byte
+							for _, s := range p.stems[:n] {
+								in = append(in, s[0])
+							}
+							mb.initials[lexicon.Stem(string(in))] = true
+						}
 					}
 					s.members[d.Member] = mb
 				}
@@ -80,11 +90,22 @@ func (r *Retriever) shelfOf(ctx context.Context, c *library.Company, filings []*
 	}
 	for _, m := range s.order {
 		k := r.lib.Concept(m.iri)
+		own := map[string]bool{}
+		for _, w := range k.Words[:k.Names] {
+			for _, s := range lexicon.Stems(w) {
+				own[s] = true
+			}
+		}
 		for i, w := range k.Words {
 			if p := r.words.phrase(w); p.total > 0 {
 				l := label{p, 1, true}
 				if i >= k.Names {
-					l = label{p, 0.93, false} // perhaps another company's row
+					// Perhaps another company's row, or a segment's: what shares no word
+					// with the name is left to this company's own rows.
+					if !slices.ContainsFunc(p.words, func(s string) bool { return !light[s] && own[s] }) {
+						continue
+					}
+					l = label{p, 0.93, false}
 				}
 				m.labels = append(m.labels, l)
 			}

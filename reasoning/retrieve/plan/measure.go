@@ -253,7 +253,7 @@ post posted generate generates generated incur incurred earn earned earns spend 
 tell me give find please if when where during over between within per value figure figures amount amounts number numbers total's year years fiscal period periods annual's
 question answer provide provided according compare comparing comparison consider considering terms respectively each both all using based end ended ending date level
 following book booked deliver delivered achieve achieved make made see saw get got come came go went would could should can will also about exactly approximately roughly around million millions billion billions
-usd dollars dollar $ thousand thousands in's across among amongst whole entire result results's out up so who whose 's s' ' - : ; / second first two three four five six looking considering taking versus vs vs. instead respective comparing given gap amounts large big through throughout fast rapidly strongly exact precise`)
+usd dollars dollar $ thousand thousands in's across among amongst whole entire result results's out up so who whose 's s' ' - : ; / second first two three four five six looking considering taking versus vs vs. instead respective comparing given gap amounts large big bring brings brought contribute contributed produce produced yield yielded through throughout fast rapidly strongly exact precise`)
 
 // keepTail words are noise at the front of a run but not at its end.
 var keepTail = set(`provided amount number value spend`)

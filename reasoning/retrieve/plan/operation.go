@@ -91,6 +91,8 @@ var (
 	reWhose        = re(`\b(?:whose|which(?: of (?:the two|these|them))?(?: company's| companies'| of ` + cC + `[^?]*?'s?)) (.*?) (?:was|were|is) (?:the )?(` + more + `|` + less + `|` + most + `|` + fewest + `)\b`)
 	rePercentOf    = re(`(?:in|as a|as|expressed as a) (?:percent|percentage|per cent|%) of\b`)
 	reText         = re(`^(?:why|describe|explain|summari[sz]e|discuss|who|where|list the|what (?:are|were|is) the (?:main|key|primary|major|principal|drivers|risks?|factors|reasons?|nature|purpose)|does|do|is|are|has|have|did .* (?:enter|acquire a|face|have any)|what (?:risk|factor|driver|reason)|how (?:does|do|did) .* (?:recogni[sz]e|account|define|manage|describe|plan))\b`)
+	reShares       = re(`(?i)\b(?:how many|(?:what )?number of)(?: \w+)? shares\b`)
+	reAbout        = re(`^(?:what|which) (?:are|were|is|was)\b.*\b(?:risk factors?|risks?|reasons?|drivers?|strategy|competitors?|lawsuits?|litigation|legal proceedings|policy|policies|customers|suppliers)\b`)
 	reFigure       = re(`\b(?:how much|how many|what (?:percentage|percent|share|was the (?:value|amount)))\b`)
 )
 
@@ -102,7 +104,7 @@ func (r *reader) operation() {
 	// "as a percentage of" joins two figures and must not be cut.
 	keep := rePercentOf.ReplaceAllString(r.work, " as a share of ")
 	r.work = keep
-	r.q.Sentences = reText.MatchString(r.work) && !reFigure.MatchString(r.work)
+	r.q.Sentences = (reText.MatchString(r.work) || reAbout.MatchString(r.work)) && !reFigure.MatchString(r.work)
 	why := strings.HasPrefix(r.work, "why ")
 	if m := reWhose.FindStringSubmatchIndex(r.work); m != nil {
 		r.pick(r.work[m[4]:m[5]])
@@ -121,6 +123,7 @@ func (r *reader) operation() {
 			}
 			return keep.String()
 		})
+		r.work = strings.Join(strings.Fields(r.work), " ")
 	}
 	companies, periods := len(r.q.Companies), len(r.q.Periods)
 	has := func(o Op) bool { return slices.Contains(r.ops, o) }

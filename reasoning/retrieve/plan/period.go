@@ -163,7 +163,8 @@ func (r *reader) periods() {
 			break
 		}
 		p := h.p
-		p.Range = i > 0 && reRange.MatchString(text[hits[i-1].to:h.from])
+		p.Range = i > 0 && (reRange.MatchString(text[hits[i-1].to:h.from]) ||
+			strings.TrimSpace(text[hits[i-1].to:h.from]) == "and" && strings.HasSuffix(strings.TrimRight(text[:hits[i-1].from], " "), "between"))
 		report := reReport.MatchString(text[h.to:]) || reReportIn.MatchString(text[:h.from])
 		if report {
 			r.q.Reports = append(r.q.Reports, p)

@@ -89,6 +89,7 @@ type Measure struct {
 type Leaf struct {
 	Runs   []Run
 	Gloss  string // explanation in brackets
+	Unit   string // shares, if a number of shares is asked for
 	Quoted bool   // the wording is given exactly
 }
 
@@ -157,6 +158,11 @@ func Read(text string, lib *library.Library) Question {
 	r.brackets()
 	r.operation()
 	r.measures()
+	if reShares.MatchString(r.q.Text) && len(r.q.Measures) > 0 && r.q.Measures[0].Expr.Op == 0 {
+		for i := range r.q.Measures[0].Leaves {
+			r.q.Measures[0].Leaves[i].Unit = "shares"
+		}
+	}
 	if m := r.q.Measures; r.q.Sentences && len(m) > 0 && len(r.q.Periods) > 0 && !strings.HasPrefix(r.work, "why ") {
 		// "What is the revenue of 2023" asks for a figure after all.
 		known := m[0].Named != "" || m[0].Expr.Op != 0
