@@ -221,7 +221,7 @@ func (s *Service) fail(run *Run, err error) {
 }
 
 func (s *Service) askOnce(ctx context.Context, q reasoning.Question, emit func(reasoning.Event)) (*reasoning.Answer, error) {
-	snap, err := s.opt.Store.Snapshot()
+	snap, err := s.snapshotAt(q.At)
 	if err != nil {
 		return nil, err
 	}

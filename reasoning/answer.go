@@ -26,6 +26,9 @@ type Question struct {
 	Lang string
 	// Inferred allows an answer of what is likely where nothing is stated.
 	Inferred bool
+	// At names the state of the graph that whoever keeps states opens; empty: the
+	// newest.
+	At string
 	// Previous makes the question a follow-up: "and Germany?". After names a run
 	// instead; whoever keeps runs turns it into Previous.
 	Previous *Previous

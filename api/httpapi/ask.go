@@ -20,7 +20,8 @@ type askBody struct {
 	Lang     string           `json:"lang"`
 	Beams    int              `json:"k"`
 	// Inferred allows what is likely where nothing is stated.
-	Inferred bool `json:"inferred"`
+	Inferred bool   `json:"inferred"`
+	At       string `json:"at"` // snapshot
 	// A follow-up names the run before it, or holds what it inherits itself.
 	After    string              `json:"after"`
 	Previous *reasoning.Previous `json:"previous"`
@@ -35,7 +36,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) {
 		WriteError(w, r, err)
 		return
 	}
-	q := reasoning.Question{Text: in.Question, Reading: in.Reading, Links: in.Links, Lang: in.Lang, Inferred: in.Inferred, Beams: min(max(in.Beams, 0), 64), After: in.After, Previous: in.Previous}
+	q := reasoning.Question{Text: in.Question, Reading: in.Reading, Links: in.Links, Lang: in.Lang, Inferred: in.Inferred, Beams: min(max(in.Beams, 0), 64), At: in.At, After: in.After, Previous: in.Previous}
 	if accept := r.Header.Get("Accept"); strings.Contains(accept, "application/json") && !strings.Contains(accept, "text/event-stream") {
 		a, err := s.svc.Ask(r.Context(), q, nil)
 		if err != nil {

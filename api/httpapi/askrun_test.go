@@ -160,6 +160,12 @@ func TestDiffOfAnswers(t *testing.T) {
 	if d.Mode != "ask" || d.Status != "answered" || d.Same != 1 {
 		t.Errorf("%+v", d)
 	}
+	if b := askJSON(t, srv, `{"question":"who is Alien directed by?","at":"`+d.To+`"}`); b.Status != "answered" {
+		t.Errorf("%+v", b)
+	}
+	if res := post(t, srv.URL+"/api/ask", `{"question":"who is Alien directed by?","at":"s999999"}`, "Accept", "application/json"); res.StatusCode != 404 {
+		t.Errorf("a state that is gone: %s", res.Status)
+	}
 	got(t, srv.URL+"/api/ask/"+a.Run+"/diff?mode=other", 400)
 	got(t, srv.URL+"/api/ask/"+a.Run+"/diff?to=s999999", 404)
 }

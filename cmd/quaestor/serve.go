@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -46,7 +47,7 @@ metrics at /metrics. Ctrl-C finishes running requests and stops.`,
 				return err
 			}
 			defer st.Close()
-			return a.serve(c.Context(), st, serveOptions{writable: writable, allowedHosts: allowed})
+			return a.serve(c.Context(), st, serveOptions{writable: writable, allowedHosts: allowed, feedback: filepath.Join(a.cfg.str("store"), "feedback.jsonl")})
 		},
 	}
 	c.Flags().String("addr", "", "address to listen on (default 127.0.0.1:7878)")
@@ -63,6 +64,7 @@ type serveOptions struct {
 	writable     bool
 	allowedHosts []string
 	examples     []api.Example
+	feedback     string           // file of what people say about answers; empty: none
 	ready        func(url string) // called when the listener is open
 }
 
@@ -74,7 +76,7 @@ func (a *app) serve(ctx context.Context, st *store.Store, o serveOptions) error 
 	}
 	svc, err := api.New(api.Options{
 		Store: st, Answerer: answerer, Inference: answerer.inference, Writable: o.writable, Limits: a.limits(), AskTimeout: a.cfg.duration("ask-timeout"),
-		Examples: o.examples, Logger: a.log, Build: version(),
+		Examples: o.examples, Logger: a.log, Build: version(), FeedbackFile: o.feedback,
 	})
 	if err != nil {
 		return err
