@@ -235,6 +235,10 @@ func (r *Retriever) resolve(s *shelf, leaf plan.Leaf, ws []window) []choice {
 			}
 		}
 	}
+	if len(leaf.Runs) == 2 && !leaf.Quoted && !leaf.Runs[0].Member && !leaf.Runs[1].Member {
+		// The company may stand inside the name: "shares of Acme repurchased".
+		splits = append(splits, split{leaf.Runs[0].Text + " " + leaf.Runs[1].Text, make([]string, 0, 1)})
+	}
 	for i, sp := range splits {
 		var sets []map[string]float64
 		ok := true
@@ -253,7 +257,7 @@ func (r *Retriever) resolve(s *shelf, leaf plan.Leaf, ws []window) []choice {
 		if len(sp.members) > len(leaf.Runs)-1 {
 			noise = 0.02 // cut out of one run
 		}
-		if len(sp.members) == 0 && len(leaf.Runs) > 1 {
+		if len(sp.members) == 0 && sp.members == nil && len(leaf.Runs) > 1 {
 			// What is left aside may be what matters.
 			for j, o := range leaf.Runs {
 				if o.Text != sp.concept || leaf.Runs[j].Member {
@@ -267,7 +271,10 @@ func (r *Retriever) resolve(s *shelf, leaf plan.Leaf, ws []window) []choice {
 			if sc < 0.35 {
 				continue
 			}
-			sc *= r.typeFit(m, ways)
+			sc *= r.typeFit(m, ways, ws)
+			if leaf.Flow && len(m.facts) > 0 && m.facts[0].fact.Period.Instant() {
+				sc *= 0.6
+			}
 			c := s.choose(m, sets, ws, leaf.Unit)
 			if c.m == nil {
 				continue
@@ -304,7 +311,18 @@ func plain(words []string) bool {
 
 // typeFit lowers a concept that is a balance where a flow is asked for, and
 // the other way round.
-func (r *Retriever) typeFit(m *measured, ways []way) float64 {
+func (r *Retriever) typeFit(m *measured, ways []way, ws []window) float64 {
+	if len(ways) > 0 && len(m.facts) > 0 {
+		f := m.facts[0].fact
+		// "for 2023-12-31" is a point in time unless a length is said.
+		if len(ws) > 0 && ws[0].asked.Kind == plan.Day && ws[0].months == 0 && !f.Period.Instant() {
+			return 0.96
+		}
+		// A value is no number of shares.
+		if _, value := ways[0].set["value"]; value && f.Unit == "xbrli:shares" {
+			return 0.85
+		}
+	}
 	if len(ways) == 0 || ways[0].instant == 0 || len(m.facts) == 0 {
 		return 1
 	}

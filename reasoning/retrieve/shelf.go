@@ -181,6 +181,9 @@ func (m *member) score(q phrase) float64 {
 		if s := overlap(trimmed(q), trimmed(l)) * 0.99; s > best {
 			best = s
 		}
+		if best < 0.98 && strings.Join(trimmed(q).stems, "") == strings.Join(trimmed(l).stems, "") {
+			best = 0.98 // "iPhone" and "I phone"
+		}
 	}
 	return best
 }

@@ -93,6 +93,9 @@ func Unanswerable(l *library.Library, qs []Question, n int, seed uint64) []Quest
 				})
 			default:
 				kind = "figure"
+				if strings.ContainsAny(qs[i].Text, "()") {
+					continue // brackets would explain the figure after all
+				}
 				asked := q.Measures[0].Leaves[0].Runs[0].Text
 				at := strings.Index(strings.ToLower(qs[i].Text), asked)
 				if at < 0 {

@@ -87,6 +87,9 @@ func (r *reader) measures() {
 	if len(r.q.Measures) > 0 && (r.q.Measures[0].Named != "" || r.q.Measures[0].Expr.Op == '/') {
 		return
 	}
+	if len(r.q.Companies) < 2 && len(r.q.Periods) < 2 {
+		r.pairOf(text)
+	}
 	if m := rePlus.FindStringSubmatch(text); m != nil && !r.named(r.leafOf(text)) {
 		a, b := r.leafOf(m[1]), r.leafOf(m[3])
 		op := byte('-')
@@ -125,6 +128,37 @@ func (r *reader) side(text string, m *Measure) (lexicon.Expr, bool) {
 	}
 	m.Leaves = append(m.Leaves, l)
 	return leaf(len(m.Leaves) - 1), true
+}
+
+// pairOf reads "the difference between operating income and net income", "the
+// sum of dividends and buybacks": two figures that have names, of one company
+// and period.
+func (r *reader) pairOf(text string) {
+	sum := false
+	for _, o := range r.ops {
+		sum = sum || o == Sum
+	}
+	if !r.difference && !sum {
+		return
+	}
+	for at := 0; ; {
+		i := strings.Index(text[at:], " and ")
+		if i < 0 {
+			return
+		}
+		at += i + len(" and ")
+		a, b := r.leafOf(text[:at-len(" and ")]), r.leafOf(text[at:])
+		if len(a.Runs) != 1 || len(b.Runs) != 1 || !r.named(a) || !r.named(b) {
+			continue
+		}
+		op := byte('-')
+		if sum {
+			op = '+'
+		}
+		r.q.Op = Value
+		r.q.Measures = []Measure{{Kind: lexicon.Money, Leaves: []Leaf{a, b}, Expr: lexicon.Expr{Op: op, Terms: []lexicon.Expr{leaf(0), leaf(1)}}}}
+		return
+	}
 }
 
 // named reports whether a leaf is a figure that has a name of its own, such as

@@ -61,6 +61,7 @@ var cues = []cue{
 	}},
 	{re(`\b(?:the )?(` + most + `|` + fewest + `)\b`), func(r *reader, m string) { r.pick(m) }},
 	{re(`\bhow much (` + more + `|` + less + `)\b`), func(r *reader, m string) { r.difference = true; r.lower = re(`\b` + less + `\b`).MatchString(m) }},
+	{re(`\b(` + more + `|` + less + `) (?:in |for |during )?(?:the )?` + cP + ` than\b`), func(r *reader, m string) { r.difference = true; r.lower = re2less.MatchString(m) }},
 	{re(`\b(?:was|were|is) (` + more + `|` + less + `) than\b`), func(r *reader, m string) { r.difference = true; r.lower = re(`\b` + less + `\b`).MatchString(m) }},
 	{re(`\b(` + more + `|` + less + `) than\b`), func(r *reader, m string) { r.difference = true; r.lower = re(`\b` + less + `\b`).MatchString(m) }},
 	{re(`\b(?:the |what (?:is|was) the )?(?:difference|gap|spread) (?:between|in)\b`), func(r *reader, _ string) { r.difference = true }},
@@ -91,6 +92,7 @@ var (
 	reWhose        = re(`\b(?:whose|which(?: of (?:the two|these|them))?(?: company's| companies'| of ` + cC + `[^?]*?'s?)) (.*?) (?:was|were|is) (?:the )?(` + more + `|` + less + `|` + most + `|` + fewest + `)\b`)
 	rePercentOf    = re(`(?:in|as a|as|expressed as a) (?:percent|percentage|per cent|%) of\b`)
 	reText         = re(`^(?:why|describe|explain|summari[sz]e|discuss|who|where|list the|what (?:are|were|is) the (?:main|key|primary|major|principal|drivers|risks?|factors|reasons?|nature|purpose)|does|do|is|are|has|have|did .* (?:enter|acquire a|face|have any)|what (?:risk|factor|driver|reason)|how (?:does|do|did) .* (?:recogni[sz]e|account|define|manage|describe|plan))\b`)
+	reFlow         = re(`(?i)\b(?:spend|spent|spending)\b`)
 	reShares       = re(`(?i)\b(?:how many|(?:what )?number of)(?: \w+)? shares\b`)
 	reAbout        = re(`^(?:what|which) (?:are|were|is|was)\b.*\b(?:risk factors?|risks?|reasons?|drivers?|strategy|competitors?|lawsuits?|litigation|legal proceedings|policy|policies|customers|suppliers)\b`)
 	reFigure       = re(`\b(?:how much|how many|what (?:percentage|percent|share|was the (?:value|amount)))\b`)

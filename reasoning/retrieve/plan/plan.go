@@ -90,6 +90,7 @@ type Leaf struct {
 	Runs   []Run
 	Gloss  string // explanation in brackets
 	Unit   string // shares, if a number of shares is asked for
+	Flow   bool   // what is asked was spent, paid or earned: no balance
 	Quoted bool   // the wording is given exactly
 }
 
@@ -161,6 +162,11 @@ func Read(text string, lib *library.Library) Question {
 	if reShares.MatchString(r.q.Text) && len(r.q.Measures) > 0 && r.q.Measures[0].Expr.Op == 0 {
 		for i := range r.q.Measures[0].Leaves {
 			r.q.Measures[0].Leaves[i].Unit = "shares"
+		}
+	}
+	if reFlow.MatchString(r.q.Text) && len(r.q.Measures) > 0 && r.q.Measures[0].Expr.Op == 0 {
+		for i := range r.q.Measures[0].Leaves {
+			r.q.Measures[0].Leaves[i].Flow = !r.q.Measures[0].Leaves[i].Quoted
 		}
 	}
 	if m := r.q.Measures; r.q.Sentences && len(m) > 0 && len(r.q.Periods) > 0 && !strings.HasPrefix(r.work, "why ") {
