@@ -33,6 +33,7 @@ type cues struct {
 	each          bool // a row for each
 	together      bool // "and their ..."
 	small         []small
+	utmost        []string // superlatives of the question
 }
 
 // small is a small number of the question that can be a rank or a count.
@@ -172,6 +173,9 @@ func findCues(q *link.Linked) cues {
 			c.least = c.least || leastWords[t]
 		case len(t) > 4 && strings.HasSuffix(t, "est") && !slices.Contains(notSuperlative, t):
 			c.most, c.least = true, true
+		}
+		if t == "most" || t == "least" || len(t) > 4 && strings.HasSuffix(t, "est") && !slices.Contains(notSuperlative, t) {
+			c.utmost = append(c.utmost, t)
 		}
 		n, ok := smallNumber(t)
 		if t == "one" && countWords[prev] {

@@ -11,6 +11,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/quaestor-kg/quaestor/reasoning/constrain"
 	"github.com/quaestor-kg/quaestor/reasoning/link"
@@ -346,6 +347,7 @@ func (r *run) add(d Draft) {
 const (
 	numberLoss = 0.4
 	nameLoss   = 0.2
+	utmostLoss = 0.25 // a superlative that neither an operation nor a name takes up
 )
 
 // unused lowers drafts that leave out a number or a secure mention of the
@@ -359,11 +361,36 @@ func (r *run) unused() {
 			return slices.Contains(d.Pipeline.Names(), num.Text) || slices.ContainsFunc(d.Pipeline.Ops, func(op constrain.Op) bool { return op.Number == num.Text })
 		})
 	}
+	if len(r.cues.utmost) > 0 {
+		r.lower(utmostLoss, r.takesUtmost)
+	}
 	for _, m := range r.q.Mentions {
 		if m.Ref > 0 && m.Score >= link.SecureScore && len(r.q.Refs) > 1 {
 			r.lower(nameLoss, func(d *Draft) bool { return slices.Contains(d.Pipeline.Names(), m.Name) })
 		}
 	}
+}
+
+// takesUtmost reports whether a draft does something about the superlatives of
+// the question: it ranks, or names a relation that has the word.
+func (r *run) takesUtmost(d *Draft) bool {
+	for _, op := range d.Pipeline.Ops {
+		switch op.Kind {
+		case constrain.Max, constrain.Min, constrain.Most, constrain.Fewest, constrain.Having:
+			return true
+		}
+	}
+	if d.Pipeline.End.Kind == constrain.Group {
+		return true
+	}
+	for _, rel := range d.Pipeline.Relations() {
+		for w := range strings.FieldsSeq(constrain.PlainName(rel)) {
+			if slices.Contains(r.cues.utmost, w) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // lower takes loss from the drafts that do not use something, if some do.
