@@ -167,7 +167,7 @@ type result struct {
 func read(ctx context.Context, units iter.Seq2[source.Unit, error], o *Options, run string, now time.Time, out chan<- result) {
 	defer close(out)
 	type slot chan result
-	queue := make(chan slot, o.Workers)
+	queue := make(chan slot, 4*o.Workers) // readers go on while a batch is committed
 	var wg sync.WaitGroup
 	go func() {
 		defer close(queue)
