@@ -314,6 +314,9 @@ func (r *Retriever) passages(q *plan.Question, pages []scored) ([]Passage, error
 	var of []Passage
 	for _, s := range pages {
 		tree, err := r.lib.Tree(s.Filing)
+		if errors.Is(err, kg.ErrNoBlob) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

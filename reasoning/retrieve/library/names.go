@@ -235,6 +235,13 @@ func (l *shelves) Find(text string) []Mention {
 			i++
 			continue
 		}
+		// "Acme, Inc.'s": the full stop and the ending belong to the name.
+		for _, end := range []string{".'s", ".’s", ".'", ".’", "'s", "’s", "'", "’"} {
+			if rest := text[m.To:]; strings.HasPrefix(rest, end) && !letterAt(rest, len(end)) {
+				m.To += len(end)
+				break
+			}
+		}
 		list = append(list, m)
 		i += n
 	}

@@ -283,7 +283,7 @@ var danglingLink = re(`\b(?:for|from|in|of|at|by)(?: (?:the|its|their))?$`)
 // noise at the edges of a run.
 var noise = set(`what which how much many was were is are did does do has have had the a an of for in on by at to from its their his our your it they them and or with
 as that this those these than then there be been being company companies company's firm firms report reports reported reporting record records recorded show shows showed shown
-post posted generate generates generated incur incurred earn earned earns spend spends spent hold held holds carry carried recognize recognized recognise disclose disclosed disclosing state stated
+post posted generate generates generated incur incurred earn earned earns spend spends spent hold held holds carry carried recognize recognized recognise disclose disclosed disclosing stated
 tell me give find please if when where during over between within per value figure figures amount amounts number numbers total's year years fiscal period periods annual's
 question answer provide provided according compare comparing comparison consider considering terms respectively each both all using based end ended ending date level
 following book booked deliver delivered achieve achieved make made see saw get got come came go went would could should can will also about exactly approximately roughly around million millions billion billions

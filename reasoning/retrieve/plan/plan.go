@@ -242,7 +242,7 @@ func (r *reader) partOfName(m library.Mention, all []library.Mention) bool {
 	}
 	w := library.Words(rest)
 	last := library.Words(r.q.Text[m.From:m.To])
-	if end := last[len(last)-1]; end.Base != end.Text || capitalWords[w[0].Base] && !w[0].All {
+	if end := last[len(last)-1]; end.Base != end.Text || strings.HasSuffix(r.q.Text[m.From:m.To], "'") || strings.HasSuffix(r.q.Text[m.From:m.To], "’") || capitalWords[w[0].Base] && !w[0].All {
 		return false
 	}
 	return slices.ContainsFunc(all, func(o library.Mention) bool {
@@ -276,7 +276,10 @@ func (r *reader) replace() {
 		at = c.to
 	}
 	b.WriteString(strings.ToLower(r.q.Text[at:]))
-	s := strings.NewReplacer("’", "'", "–", "-", "—", " - ", "&", " and ", "u.s.", "us", "top line", "revenue", "top-line", "revenue", "bottom line", "net income", "bottom-line", "net income").Replace(b.String())
+	s := strings.NewReplacer("’", "'", "–", "-", "—", " - ", "&", " and ", "u.s.", "us", "top line", "revenue", "top-line", "revenue", "bottom line", "net income", "bottom-line", "net income",
+		// An average or change that is part of a name asks for nothing.
+		"weighted average", "weighted_average", "weighted-average", "weighted_average", "net change in", "net_change in", "net increase in", "net_increase in", "net decrease in", "net_decrease in",
+		"increase (decrease)", "increase_decrease").Replace(b.String())
 	r.work = strings.Join(strings.Fields(s), " ")
 }
 
