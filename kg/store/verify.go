@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -150,6 +151,17 @@ func (s *Store) Verify(ctx context.Context, progress func(done, total int64)) er
 	}
 	for r := range runs {
 		if err := v.run(r); err != nil {
+			return err
+		}
+	}
+	for name, err := range s.Blobs(ctx) {
+		if err == nil {
+			_, err = s.bytes(name)
+		}
+		if err != nil && !errors.Is(err, kg.ErrNoBlob) { // deleted meanwhile
+			return err
+		}
+		if err := ctx.Err(); err != nil {
 			return err
 		}
 	}
