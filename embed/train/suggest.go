@@ -53,9 +53,12 @@ func Suggest(c *Config, g *dataset.Graph) {
 	if c.Spec.Gamma == 0 && c.Spec.Model != "nfe2" {
 		c.Spec.Gamma = 4
 	}
+	if c.Loss == "" && len(g.Entities) > 1000 {
+		// With one positive among thousands the logistic loss of the literature
+		// spends its first dozens of epochs learning how rare it is.
+		c.Loss = "softmax"
+	}
 	if c.Rate == 0 && n > 100_000 {
-		// The loss is summed over all entities, so larger graphs want smaller
-		// steps.
 		c.Rate = 0.002
 	}
 }
