@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/quaestor-kg/quaestor/ingest/chunk"
+	"github.com/quaestor-kg/quaestor/ingest/csvmap"
 	"github.com/quaestor-kg/quaestor/ingest/edgar"
 	"github.com/quaestor-kg/quaestor/ingest/pdftext"
 	"github.com/quaestor-kg/quaestor/ingest/reflectkg"
@@ -49,6 +50,37 @@ func isMarkdown(name string) bool {
 		return true
 	}
 	return false
+}
+
+func isTable(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".csv", ".tsv":
+		return true
+	}
+	return false
+}
+
+// rows makes a bundle of a table in CSV.
+func rows(u source.Unit, o *Options, run string, now time.Time) (*bundle, error) {
+	f := u.Files[0]
+	sum := sha256.Sum256(f.Body)
+	hash := hex.EncodeToString(sum[:])
+	g := doc.Base + "sha256-" + hash[:32]
+	t, err := csvmap.Read(f.Body, g, o.Mapping)
+	if err != nil {
+		return nil, err
+	}
+	b := &bundle{
+		path: u.Path, graph: g, files: [][]byte{f.Body}, trees: []*doc.Tree{t.Tree}, extra: t.Quads,
+		docs: []doc.Document{{
+			ID: g, Graph: g, Name: stem(f.Name), MediaType: "text/csv", SHA256: hash, Bytes: int64(len(f.Body)), Source: u.Path, Pages: 1, Run: run,
+			Loaded: now.UTC().Format("2006-01-02T15:04:05Z"),
+		}},
+	}
+	for _, p := range t.Problems {
+		b.problems = append(b.problems, Problem{Path: u.Path, What: p})
+	}
+	return b, nil
 }
 
 // records makes bundles of FinReflectKG records, one for each source file.

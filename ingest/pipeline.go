@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/quaestor-kg/quaestor/ingest/csvmap"
 	"github.com/quaestor-kg/quaestor/ingest/edgar"
 	"github.com/quaestor-kg/quaestor/ingest/reflectkg"
 	"github.com/quaestor-kg/quaestor/ingest/resolve"
@@ -27,6 +28,8 @@ import (
 type Options struct {
 	// Labels are labels of standard concepts, for filings without linkbases.
 	Labels Labels
+	// Mapping says what the rows of tables in CSV state.
+	Mapping *csvmap.Mapping
 	// Replace takes the place of a filing that is there with other bytes.
 	Replace bool
 	// Workers is how many documents are read at a time. Default all cores.
@@ -214,6 +217,13 @@ func readUnit(ctx context.Context, u source.Unit, o *Options, run string, now ti
 		if r.bundles = records(u, run, now); len(r.bundles) == 0 {
 			r.err = errors.New("none of its lines is a record")
 		}
+	} else if len(u.Files) == 1 && isTable(u.Files[0].Name) {
+		b, err := rows(u, o, run, now)
+		if err != nil {
+			r.err = err
+			return r
+		}
+		r.bundles = []*bundle{b}
 	} else {
 		files, remarks, err := formats(u.Files)
 		if err != nil {

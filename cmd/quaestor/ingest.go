@@ -9,13 +9,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quaestor-kg/quaestor/ingest"
+	"github.com/quaestor-kg/quaestor/ingest/csvmap"
 	"github.com/quaestor-kg/quaestor/ingest/source"
 )
 
 type ingestFlags struct {
 	together, replace bool
 	maxBytes          string
-	labels            string
+	labels, mapping   string
 }
 
 func (a *app) ingestCommand() *cobra.Command {
@@ -24,8 +25,8 @@ func (a *app) ingestCommand() *cobra.Command {
 		Use:   "ingest FILE...",
 		Short: "Brings filings and texts into the store, with every figure's place",
 		Long: `Reads filings (inline XBRL, XBRL instances with linkbases, full submissions, old
-text), HTML, Markdown, plain text and PDF, plain or compressed, single files,
-archives or folders. Facts, sections and what rules read in the text become
+text), HTML, Markdown, plain text, PDF and tables in CSV, plain or compressed,
+single files, archives or folders. Facts, sections and what rules read in the text become
 statements in one graph for each filing, with span, source, run and time; the
 documents are kept beside them. A filing is stored whole or not at all; what
 cannot be read is named, and the rest is kept. Exit code 3 if nothing could be
@@ -41,6 +42,7 @@ read.`,
 	c.Flags().BoolVar(&fl.together, "together", false, "all files are one filing")
 	c.Flags().BoolVar(&fl.replace, "replace", false, "replace filings that are there with other bytes")
 	c.Flags().StringVar(&fl.maxBytes, "max-bytes", "256MiB", "refuse larger files")
+	c.Flags().StringVar(&fl.mapping, "mapping", "", "what the rows of CSV tables state, in JSON (docs/format/facts.md)")
 	c.Flags().StringVar(&fl.labels, "labels", "", "labels of standard concepts, lines of NAME, tab, LABEL")
 	return c
 }
@@ -60,6 +62,17 @@ func (a *app) ingest(ctx context.Context, paths []string, fl ingestFlags) error 
 		f.Close()
 		if err != nil {
 			return inputError{err}
+		}
+	}
+	if fl.mapping != "" {
+		f, err := os.Open(fl.mapping)
+		if err != nil {
+			return inputError{err}
+		}
+		o.Mapping, err = csvmap.ReadMapping(f)
+		f.Close()
+		if err != nil {
+			return inputError{fmt.Errorf("%s: %w", fl.mapping, err)}
 		}
 	}
 	st, err := a.openStore(false)

@@ -347,7 +347,7 @@ func wanted(name string) bool {
 		n = strings.TrimSuffix(n, ext)
 	}
 	switch path.Ext(n) {
-	case ".htm", ".html", ".xhtml", ".txt", ".xml", ".xsd", ".md", ".markdown", ".pdf", ".zip", ".jsonl":
+	case ".htm", ".html", ".xhtml", ".txt", ".xml", ".xsd", ".md", ".markdown", ".pdf", ".zip", ".jsonl", ".csv", ".tsv":
 		return true
 	}
 	return false
