@@ -158,6 +158,7 @@ func printAnswer(w io.Writer, ans *reasoning.Answer) error {
 	if ans.Understood != "" && ans.Status == "answered" {
 		fmt.Fprintf(&b, "I understood: %s.\n", ans.Understood)
 	}
+	printFigures(&b, ans)
 	for i, alt := range ans.Alternatives {
 		if i == 0 {
 			fmt.Fprintln(&b, "\nIt could also mean:")

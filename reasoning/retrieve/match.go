@@ -126,19 +126,21 @@ type at struct {
 
 // score says how well a concept fits a phrase in any of its wordings.
 func (m *measured) score(ways []way) float64 {
-	best, name := 0.0, 0.0
-	for _, q := range ways {
+	best, name, row := 0.0, 0.0, 0.0
+	for i, q := range ways {
 		for _, l := range m.labels {
 			s := overlap(q.phrase, l.phrase) * q.weight
 			best = max(best, s*l.trust)
 			if l.name {
 				name = max(name, s)
+			} else if i == 0 && s == q.weight && len(q.stems) > 1 {
+				row = 0.93 // the very words of a row of this company
 			}
 		}
 	}
 	// A row may be called "capital expenditures" and be those of discontinued
 	// operations: the name says so.
-	best *= 0.88 + 0.12*name
+	best = max(best*(0.88+0.12*name), row)
 	for _, s := range m.limits {
 		asked := false
 		for _, q := range ways {

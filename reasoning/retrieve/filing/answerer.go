@@ -156,6 +156,7 @@ func (t *run) mentions() {
 // reading emits how the question was understood.
 func (t *run) reading() {
 	label, parts := understood(t.res)
+	t.out.Understood = label
 	n := int64(len(t.res.Evidence()))
 	t.emit(reasoning.Event{Name: "reading", Data: reasoning.Reading{N: 1, Label: label, Parts: parts, Count: &n, Exact: true, Chosen: true}})
 }
