@@ -118,11 +118,7 @@ func (t *task) verify() *Refusal {
 	case t.opt.Cost < 0:
 		reason = nil
 	case conf != nil && t.pays():
-		// Most of the question is about something else: no confidence was
-		// calibrated on that.
-		if reason != nil && (t.expl.Strange < 3 || t.expl.Unused < 0.99) {
-			reason = nil
-		}
+		reason = nil
 	case conf != nil && reason == nil:
 		reason = t.unsure(conf)
 	}
