@@ -156,15 +156,6 @@ func (m *measured) score(ways []way) float64 {
 	return best
 }
 
-// limiting words in the name of a concept make it a part or another side of
-// what the rest of its name says.
-var limiting = map[string]bool{
-	"other": true, "discontinu": true, "allocat": true, "defer": true, "accumulat": true, "estimat": true, "increase": true, "decrease": true, "noncash": true, "segment": true,
-	"forma": true, "reconciliation": true, "expect": true, "maximum": true, "minimum": true, "adjustment": true, "undistribut": true, "unpaid": true, "impairment": true,
-	"reclassification": true, "acquisition": true, "elimination": true, "antidilutive": true, "unconsolidat": true, "affiliate": true, "average": true, "portion": true, "tainted": true,
-	"remeasurement": true, "translation": true, "restrict": true, "unvest": true, "minority": true, "noncontrolling": true, "preferred": true, "nonoperating": true, "foreign": true, "state": true,
-}
-
 // way is one wording of what is asked.
 type way struct {
 	phrase

@@ -39,7 +39,7 @@ func (r *Retriever) bag(ctx context.Context, f *library.Filing) (*bag, error) {
 		return nil, err
 	default:
 		for p := range tree.Pages {
-			b.pages.Add(Words(tree.PageText(p)))
+			b.pages.Add(lexicon.Keywords(tree.PageText(p)))
 		}
 	}
 	facts, err := r.lib.Facts(ctx, f)
@@ -51,14 +51,14 @@ func (r *Retriever) bag(ctx context.Context, f *library.Filing) (*bag, error) {
 		if !x.Numeric || x.Span.Page < 0 {
 			continue
 		}
-		b.lines.Add(Words(r.Line(f, i, facts)))
+		b.lines.Add(lexicon.Keywords(r.Line(f, i, facts)))
 		b.lineOn = append(b.lineOn, int32(x.Span.Page))
 	}
 	if b.lines.Len() == 0 && tree != nil {
 		// Without tags, what stands in one line belongs together.
 		for p := range tree.Pages {
 			for _, l := range strings.Split(tree.PageText(p), "\n") {
-				if w := Words(l); len(w) > 1 {
+				if w := lexicon.Keywords(l); len(w) > 1 {
 					b.lines.Add(w)
 					b.lineOn = append(b.lineOn, int32(p))
 				}
@@ -95,19 +95,6 @@ func (r *Retriever) Line(f *library.Filing, i int, facts *library.Facts) string 
 	return strings.Join(parts, " ")
 }
 
-// stopwords tell nothing about what a text is about.
-var stopwords = map[string]bool{
-	"of": true, "in": true, "to": true, "for": true, "on": true, "by": true, "with": true, "at": true, "from": true, "as": true, "or": true, "is": true, "are": true, "was": true,
-	"were": true, "be": true, "that": true, "this": true, "it": true, "its": true, "we": true, "our": true, "which": true, "what": true, "how": true, "did": true, "do": true, "does": true,
-	"has": true, "have": true, "had": true, "any": true, "not": true, "if": true, "there": true, "their": true, "than": true, "been": true, "will": true, "may": true, "such": true, "other": true,
-	"fiscal": true, "fy": true, "year": true, "company": true, "much": true, "many": true, "who": true, "s": true, "us": true, "answer": true, "question": true, "please": true, "give": true, "would": true,
-}
-
-// Words are the folded words of a text without those that tell nothing.
-func Words(s string) []string {
-	return slices.DeleteFunc(lexicon.Stems(s), func(w string) bool { return stopwords[w] || len(w) == 1 })
-}
-
 // terms makes the query of a question: its words without companies and
 // periods, which are filters, and the wordings of its figures with less weight.
 // Where the periods filtered nothing, their words count too.
@@ -126,7 +113,7 @@ func (r *Retriever) terms(q *plan.Question, filtered bool) []bm25.Term {
 			blank(p.From, p.To)
 		}
 	}
-	terms := bm25.Terms(Words(string(text)))
+	terms := bm25.Terms(lexicon.Keywords(string(text)))
 	seen := map[string]bool{}
 	for _, t := range terms {
 		seen[t.Word] = true
@@ -142,7 +129,7 @@ func (r *Retriever) terms(q *plan.Question, filtered bool) []bm25.Term {
 					if i > 4 {
 						break
 					}
-					for _, s := range Words(w.Text) {
+					for _, s := range lexicon.Keywords(w.Text) {
 						if !seen[s] {
 							seen[s] = true
 							terms = append(terms, bm25.Term{Word: s, Weight: 0.35})
@@ -333,7 +320,7 @@ func (r *Retriever) passages(q *plan.Question, pages []scored) ([]Passage, error
 				continue
 			}
 			head := tree.Headings(n)
-			x.Add(append(Words(text), Words(strings.Join(head, " "))...))
+			x.Add(append(lexicon.Keywords(text), lexicon.Keywords(strings.Join(head, " "))...))
 			of = append(of, Passage{Filing: s.Filing, From: int(d.From), To: int(d.To), Page: s.Page.Page, Text: strings.Join(strings.Fields(text), " "), Heading: head, Score: s.score})
 		}
 	}

@@ -112,7 +112,7 @@ func (r *Retriever) shelfOf(ctx context.Context, c *library.Company, filings []*
 		}
 		if _, local, ok := fact.Name(m.iri); ok {
 			for _, s := range lexicon.Stems(fact.LabelOf(local)) {
-				if limiting[s] {
+				if lexicon.Limits(s) {
 					m.limits = append(m.limits, s)
 				}
 			}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/quaestor-kg/quaestor/reasoning/retrieve"
 	"github.com/quaestor-kg/quaestor/reasoning/retrieve/bm25"
+	"github.com/quaestor-kg/quaestor/reasoning/retrieve/lexicon"
 	"github.com/quaestor-kg/quaestor/reasoning/retrieve/library"
 )
 
@@ -28,9 +29,9 @@ func baselines(ctx context.Context, r *retrieve.Retriever, qs []Question) ([]Row
 			prefix = f.Company.Short() + " " + prefix
 		}
 		for p := range tree.Pages {
-			w := retrieve.Words(tree.PageText(p))
+			w := lexicon.Keywords(tree.PageText(p))
 			pages.Add(w)
-			named.Add(append(retrieve.Words(prefix), w...))
+			named.Add(append(lexicon.Keywords(prefix), w...))
 			ofPage, pageCo = append(ofPage, Place{f.Name, p}), append(pageCo, f.Company)
 		}
 		fs, err := l.Facts(ctx, f)
@@ -39,7 +40,7 @@ func baselines(ctx context.Context, r *retrieve.Retriever, qs []Question) ([]Row
 		}
 		for i := range fs.All {
 			if fs.All[i].Numeric && fs.All[i].Span.Page >= 0 {
-				facts.Add(retrieve.Words(r.Line(f, i, fs)))
+				facts.Add(lexicon.Keywords(r.Line(f, i, fs)))
 				ofFact, factCo = append(ofFact, Place{f.Name, fs.All[i].Span.Page}), append(factCo, f.Company)
 			}
 		}
@@ -50,7 +51,7 @@ func baselines(ctx context.Context, r *retrieve.Retriever, qs []Question) ([]Row
 		if q.Impossible || len(q.Evidence) == 0 {
 			continue
 		}
-		terms := bm25.Terms(retrieve.Words(q.Text))
+		terms := bm25.Terms(lexicon.Keywords(q.Text))
 		told := map[*library.Company]bool{}
 		for _, c := range l.Companies {
 			for _, t := range c.Tickers {
@@ -81,7 +82,7 @@ func baselines(ctx context.Context, r *retrieve.Retriever, qs []Question) ([]Row
 		// One search for each year of the question, taken in turns.
 		var turns [][]Place
 		for _, y := range yearsOf(q.Text) {
-			one := append(bm25.Terms(retrieve.Words(withoutYears(q.Text))), bm25.Term{Word: y, Weight: 1})
+			one := append(bm25.Terms(lexicon.Keywords(withoutYears(q.Text))), bm25.Term{Word: y, Weight: 1})
 			turns = append(turns, of(facts.Search(one, 300, fact), ofFact))
 		}
 		if len(turns) == 0 {

@@ -19,6 +19,7 @@ import (
 	"github.com/quaestor-kg/quaestor/kg/fact"
 	"github.com/quaestor-kg/quaestor/reasoning/retrieve"
 	"github.com/quaestor-kg/quaestor/reasoning/retrieve/bm25"
+	"github.com/quaestor-kg/quaestor/reasoning/retrieve/lexicon"
 	"github.com/quaestor-kg/quaestor/reasoning/retrieve/library"
 )
 
@@ -101,7 +102,7 @@ func FinanceBench(ctx context.Context, dir string) (*Bench, error) {
 		t := pageTree(texts[n])
 		src[x.ID] = t
 		for p := range t.Pages {
-			w := retrieve.Words(t.PageText(p))
+			w := lexicon.Keywords(t.PageText(p))
 			all.Add(w)
 			of = append(of, Place{n, p})
 		}
@@ -145,7 +146,7 @@ func FinanceBench(ctx context.Context, dir string) (*Bench, error) {
 			return err
 		}
 		var base []Place
-		for _, h := range all.Search(bm25.Terms(retrieve.Words(q.Question)), 20, nil) {
+		for _, h := range all.Search(bm25.Terms(lexicon.Keywords(q.Question)), 20, nil) {
 			base = append(base, of[h.Doc])
 		}
 		out.score(places(pages), base, gold)

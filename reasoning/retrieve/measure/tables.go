@@ -56,7 +56,7 @@ func TATQA(ctx context.Context, file string) (*Bench, error) {
 		d := doc.Document{ID: doc.Base + x.Table.UID, Graph: doc.Base + x.Table.UID, Name: x.Table.UID}
 		c.Documents = append(c.Documents, d)
 		src[d.ID] = pageTree(b.String())
-		all.Add(retrieve.Words(b.String()))
+		all.Add(lexicon.Keywords(b.String()))
 		of = append(of, Place{x.Table.UID, 0})
 	}
 	r := retrieve.New(library.New(c, src), retrieve.Options{})
@@ -69,7 +69,7 @@ func TATQA(ctx context.Context, file string) (*Bench, error) {
 				return nil, err
 			}
 			var base []Place
-			for _, h := range all.Search(bm25.Terms(retrieve.Words(q.Text)), 10, nil) {
+			for _, h := range all.Search(bm25.Terms(lexicon.Keywords(q.Text)), 10, nil) {
 				base = append(base, of[h.Doc])
 			}
 			out.score(places(pages), base, map[Place]bool{{x.Table.UID, 0}: true})
