@@ -68,7 +68,7 @@ func (a *app) answererUnder(ctx context.Context, c reasoning.Constraint, cost fl
 		return nil, err
 	}
 	o := reasoning.Options{Encoder: enc, Inference: inference, Limits: a.limits(), Cost: cost, Constraint: c, Beams: a.cfg.num("beams"), Written: a.cfg.num("beams")}
-	e := &engine{inference: inference, filings: filing.New(retrieve.Options{}), name: "none: questions are answered by linking and ranking"}
+	e := &engine{inference: inference, filings: filing.New(retrieve.Options{Encoder: enc}), name: "none: questions are answered by linking and ranking"}
 	switch name := a.cfg.str("model"); name {
 	case "none":
 	case "embedded":
