@@ -371,7 +371,7 @@ func (p *Paged) readExact(e *entry, layer, head int, k, v []float32, stride int)
 // positions.
 func (p *Paged) readEntry(e *entry, layer, head int, k, v []float32, stride int) uint64 {
 	if e.sealed != nil {
-		return p.readSealed(e.sealed, layer, head, e.start, k, v, stride) & all(e.n)
+		return p.readSealed(e.sealed, layer, head, e.start, e.n, k, v, stride)
 	}
 	p.readExact(e, layer, head, k, v, stride)
 	return all(e.n)

@@ -316,18 +316,18 @@ func (p *Paged) account(b Bytes, sign int64) {
 	p.mu.Unlock()
 }
 
-// readSealed decodes one head of a page into k and v [n][stride] of the
-// positions kept, in the order of the page, as they were put (keys rotated);
+// readSealed decodes one head of a page's first n positions into k and v
+// [n][stride] of those kept, in the order of the page, as they were put (keys rotated);
 // either may be nil. It returns the mask of these positions; others are not
 // touched.
-func (p *Paged) readSealed(g *sealed, layer, head, first int, k, v []float32, stride int) (kept uint64) {
+func (p *Paged) readSealed(g *sealed, layer, head, first, n int, k, v []float32, stride int) (kept uint64) {
 	dim := p.shape.Dim
 	e := p.encoders.Get().(*encoder)
 	defer p.encoders.Put(e)
 	form := &p.policy.Layers[layer]
 	for i := range g.heads[layer*p.shape.Heads+head] {
 		q := &g.heads[layer*p.shape.Heads+head][i]
-		kept |= q.mask
+		kept |= q.mask & all(n)
 		kc, vc := p.codecs(layer, g, q)
 		for side, dst := range [][]float32{k, v} {
 			if dst == nil {
@@ -344,6 +344,9 @@ func (p *Paged) readSealed(g *sealed, layer, head, first int, k, v []float32, st
 			for t := range q.n {
 				slot := bits.TrailingZeros64(rest)
 				rest &= rest - 1
+				if slot >= n {
+					break
+				}
 				row := dst[slot*stride : slot*stride+dim]
 				p.original(m, row, e.x[t*wide:(t+1)*wide], head, first+slot)
 			}
