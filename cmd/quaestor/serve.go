@@ -19,6 +19,7 @@ import (
 	"github.com/quaestor-kg/quaestor/ingest"
 	"github.com/quaestor-kg/quaestor/internal/demofilings"
 	"github.com/quaestor-kg/quaestor/internal/demograph"
+	"github.com/quaestor-kg/quaestor/internal/demograph/links"
 	"github.com/quaestor-kg/quaestor/kg"
 	"github.com/quaestor-kg/quaestor/kg/rdf"
 	"github.com/quaestor-kg/quaestor/kg/store"
@@ -166,6 +167,7 @@ func (a *app) demo(ctx context.Context, question string, once bool) error {
 		}
 		defer os.RemoveAll(tmp)
 		dir = tmp
+		a.cfg.values["store"] = setting{tmp, "demo"} // where the link predictor is looked for
 		// A store that is deleted at the end has nothing to protect from a crash.
 		a.cfg.values["durability"] = setting{"none", "demo"}
 	}
@@ -174,7 +176,7 @@ func (a *app) demo(ctx context.Context, question string, once bool) error {
 		return err
 	}
 	defer st.Close()
-	if err := a.loadDemo(ctx, st); err != nil {
+	if err := a.loadDemo(ctx, st, dir); err != nil {
 		return err
 	}
 	if question != "" {
@@ -202,9 +204,9 @@ func (a *app) demo(ctx context.Context, question string, once bool) error {
 	}})
 }
 
-// loadDemo loads the films and the filings unless the store holds something
-// already.
-func (a *app) loadDemo(ctx context.Context, st *store.Store) error {
+// loadDemo loads the films, their link predictor and the filings unless the
+// store holds something already.
+func (a *app) loadDemo(ctx context.Context, st *store.Store, dir string) error {
 	snap, err := st.Snapshot()
 	if err != nil {
 		return err
@@ -222,6 +224,9 @@ func (a *app) loadDemo(ctx context.Context, st *store.Store) error {
 	bar := a.newProgress("load films", "bytes", 0)
 	defer bar.Finish()
 	if _, err = st.Load(ctx, rdf.Read(ctx, r, rdf.ReadOptions{Format: rdf.NTriples, File: "films.nt", OnProgress: func(n int64) { bar.Set(n, "") }})); err != nil {
+		return err
+	}
+	if err := links.Install(dir); err != nil {
 		return err
 	}
 	_, err = ingest.Run(ctx, st, demofilings.Units(), ingest.Options{Program: "quaestor " + version()})
