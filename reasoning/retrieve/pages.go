@@ -299,6 +299,7 @@ func (r *Retriever) text(ctx context.Context, x *Result, companies []*library.Co
 func (r *Retriever) passages(q *plan.Question, pages []scored) ([]Passage, error) {
 	x := bm25.New()
 	var of []Passage
+	var rows []bool
 	for _, s := range pages {
 		tree, err := r.lib.Tree(s.Filing)
 		if errors.Is(err, kg.ErrNoBlob) {
@@ -321,6 +322,7 @@ func (r *Retriever) passages(q *plan.Question, pages []scored) ([]Passage, error
 			}
 			head := tree.Headings(n)
 			x.Add(append(lexicon.Keywords(text), lexicon.Keywords(strings.Join(head, " "))...))
+			rows = append(rows, d.Kind == doc.Row)
 			of = append(of, Passage{Filing: s.Filing, From: int(d.From), To: int(d.To), Page: s.Page.Page, Text: strings.Join(strings.Fields(text), " "), Heading: head, Score: s.score})
 		}
 	}
@@ -332,6 +334,9 @@ func (r *Retriever) passages(q *plan.Question, pages []scored) ([]Passage, error
 	for _, h := range hits {
 		p := of[h.Doc]
 		p.Score = h.Score
+		if rows[h.Doc] {
+			p.Score /= 2 // a row of a table explains little
+		}
 		list = append(list, p)
 	}
 	if r.opt.Encoder != nil {
@@ -343,8 +348,8 @@ func (r *Retriever) passages(q *plan.Question, pages []scored) ([]Passage, error
 		for i := range list {
 			list[i].Score = list[i].Score/hits[0].Score + dot(vs[0], vs[i+1])
 		}
-		slices.SortStableFunc(list, func(a, b Passage) int { return cmp.Compare(b.Score, a.Score) })
 	}
+	slices.SortStableFunc(list, func(a, b Passage) int { return cmp.Compare(b.Score, a.Score) })
 	return list[:min(5, len(list))], nil
 }
 

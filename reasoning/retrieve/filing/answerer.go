@@ -166,9 +166,12 @@ func (t *run) reading() {
 func (t *run) rows() {
 	ev := reasoning.Rows{Vars: []string{"company", "figure", "period", "value", "unit", "filing", "page"}, Rows: []map[string]reasoning.Term{}, Kinds: []string{}}
 	var iris []string
-	all := t.res.Evidence()
+	var all []retrieve.Cited
+	if t.res.Refusal == nil { // what only resembles the figure proves nothing
+		all = t.res.Evidence()
+	}
 	t.own = len(all)
-	if t.res.Op != plan.Pair {
+	if len(all) > 0 && t.res.Op != plan.Pair {
 		// What a later report states instead is shown beside it.
 		for _, c := range t.res.Evidence() {
 			if n := len(c.Differs); n > 0 {

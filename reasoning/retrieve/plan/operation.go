@@ -91,7 +91,7 @@ var (
 	re2comparative = re(`\b` + more + `\b|\b` + less + `\b`)
 	reWhose        = re(`\b(?:whose|which(?: of (?:the two|these|them))?(?: company's| companies'| of ` + cC + `[^?]*?'s?)) (.*?) (?:was|were|is) (?:the )?(` + more + `|` + less + `|` + most + `|` + fewest + `)\b`)
 	rePercentOf    = re(`(?:in|as a|as|expressed as a) (?:percent|percentage|per cent|%) of\b`)
-	reText         = re(`^(?:why|describe|explain|summari[sz]e|discuss|who|where|list the|what (?:are|were|is) the (?:main|key|primary|major|principal|drivers|risks?|factors|reasons?|nature|purpose)|does|do|is|are|has|have|did .* (?:enter|acquire a|face|have any)|what (?:risk|factor|driver|reason)|how (?:does|do|did) .* (?:recogni[sz]e|account|define|manage|describe|plan))\b`)
+	reText         = re(`^(?:why|describe|explain|summari[sz]e|discuss|who|where|list the|what (?:are|were|is) the (?:main|key|primary|major|principal|drivers|risks?|factors|reasons?|nature|purpose)|does|do|is|are|has|have|did .* (?:enter|acquire a|face|have any)|what (?:risk|factor|driver|reason)|what (?:does|do|did) .* (?:say|state|disclose|mention|explain|note|write|tell) (?:about|on|regarding|of)|how (?:does|do|did) .* (?:recogni[sz]e|account|define|manage|describe|plan))\b`)
 	reFlow         = re(`(?i)\b(?:spend|spent|spending)\b`)
 	reShares       = re(`(?i)\b(?:how many|(?:what )?number of)(?: \w+)? shares\b`)
 	reAbout        = re(`^(?:what|which) (?:are|were|is|was)\b.*\b(?:risk factors?|risks?|reasons?|drivers?|strategy|competitors?|lawsuits?|litigation|legal proceedings|policy|policies|customers|suppliers)\b`)
