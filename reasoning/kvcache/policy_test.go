@@ -483,6 +483,9 @@ func TestPartialPages(t *testing.T) {
 			compare(t, r, p, []Sequence{s})
 			put(r, p, s, 3)
 			compare(t, r, p, []Sequence{s})
+			put(r, p, s, 3*PageTokens)
+			s.(Compressed).EndPrompt() // over a page that was cut
+			compare(t, r, p, []Sequence{s})
 			if t.Failed() {
 				t.Fatalf("%s with %d positions", name, n)
 			}
