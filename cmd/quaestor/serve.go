@@ -131,7 +131,7 @@ func (a *app) warm(ctx context.Context, svc *api.Service) {
 
 func (a *app) demoCommand() *cobra.Command {
 	var question string
-	var once bool
+	var once, inferred bool
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Loads a graph of films and three filings and opens the console on them",
@@ -144,10 +144,11 @@ func (a *app) demoCommand() *cobra.Command {
 			`quaestor demo --once --ask "who directed the films written by Nora Ephron" --json`,
 		),
 		Args: exactArgs(0, "no arguments"),
-		RunE: func(c *cobra.Command, _ []string) error { return a.demo(c.Context(), question, once) },
+		RunE: func(c *cobra.Command, _ []string) error { return a.demo(c.Context(), reasoning.Question{Text: question, Inferred: inferred}, once) },
 	}
 	c.Flags().StringVar(&question, "ask", "", "answer this question first")
 	c.Flags().BoolVar(&once, "once", false, "exit after --ask")
+	c.Flags().BoolVar(&inferred, "inferred", false, "where the graph states no answer to --ask, say what is likely, marked as such")
 	c.Flags().String("addr", "", "address to listen on (default 127.0.0.1:7878)")
 	c.Flags().String("model", "", "decoder: embedded, none, or a GGUF file or safetensors folder (default embedded)")
 	c.Flags().String("kv", "", kvFlagHelp)
@@ -155,8 +156,8 @@ func (a *app) demoCommand() *cobra.Command {
 	return c
 }
 
-func (a *app) demo(ctx context.Context, question string, once bool) error {
-	if once && question == "" {
+func (a *app) demo(ctx context.Context, question reasoning.Question, once bool) error {
+	if once && question.Text == "" {
 		return usageError{errors.New("--once needs --ask QUESTION")}
 	}
 	dir := a.cfg.str("store")
@@ -179,12 +180,13 @@ func (a *app) demo(ctx context.Context, question string, once bool) error {
 	if err := a.loadDemo(ctx, st, dir); err != nil {
 		return err
 	}
-	if question != "" {
+	if question.Text != "" {
+		question.Beams = a.cfg.num("beams")
 		answerer, err := a.answerer(ctx)
 		if err != nil {
 			return err
 		}
-		if err := a.askStore(ctx, st, answerer, reasoning.Question{Text: question, Beams: a.cfg.num("beams")}, false); err != nil || once {
+		if err := a.askStore(ctx, st, answerer, question, false); err != nil || once {
 			return err
 		}
 	}
@@ -201,6 +203,7 @@ func (a *app) demo(ctx context.Context, question string, once bool) error {
 		for _, q := range questions {
 			fmt.Fprintf(a.out, "  %s\n", q)
 		}
+		fmt.Fprintf(a.out, "and one that is not stated, with inferred answers switched on:\n  %s\n", demograph.Likely)
 	}})
 }
 

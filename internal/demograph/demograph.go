@@ -24,6 +24,10 @@ var Questions = []string{
 	"how many films star Tom Hanks",
 }
 
+// Likely is a question that the graph does not answer, but its link predictor
+// does.
+const Likely = "what genre is Fat Girl"
+
 // Queries are SPARQL queries to start from.
 var Queries = []struct{ Title, Text string }{
 	{"Directors with the most films", `PREFIX r: <http://kgqa.local/metaqa/r/>
