@@ -350,7 +350,32 @@ func (r *Retriever) passages(q *plan.Question, pages []scored) ([]Passage, error
 		}
 	}
 	slices.SortStableFunc(list, func(a, b Passage) int { return cmp.Compare(b.Score, a.Score) })
-	return list[:min(5, len(list))], nil
+	// What was said already, in this report or another, says nothing more.
+	var kept []Passage
+	var said [][]string
+	for _, p := range list {
+		w := lexicon.Keywords(p.Text)
+		if len(kept) == 5 || slices.ContainsFunc(said, func(o []string) bool { return alike(w, o) }) {
+			continue
+		}
+		kept, said = append(kept, p), append(said, w)
+	}
+	return kept, nil
+}
+
+// alike reports whether two texts share most of their words.
+func alike(a, b []string) bool {
+	in := map[string]bool{}
+	for _, w := range b {
+		in[w] = true
+	}
+	n := 0
+	for _, w := range a {
+		if in[w] {
+			n++
+		}
+	}
+	return n*10 > 7*len(a)
 }
 
 func dot(a, b []float32) float64 {
