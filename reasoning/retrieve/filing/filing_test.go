@@ -167,6 +167,7 @@ func TestEvents(t *testing.T) {
 		"In fiscal 2023, Northwind's inventory equalled what percentage of its net sales?",
 		"Among Northwind, Acme Robotics and Zephyr Airlines, which had the highest operating income as a share of revenue in FY2023?",
 		"What was Northwind's free cash flow margin in FY2023?", "What was Northwind's revenue in fiscal 2022?",
+		"By how much did Acme Robotics' research and development expense increase from 2022 to 2023?",
 	} {
 		_, events := ask(t, st, text)
 		names := ""

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/quaestor-kg/quaestor/kg"
+	"github.com/quaestor-kg/quaestor/kg/xsd"
 	"github.com/quaestor-kg/quaestor/reasoning"
 	"github.com/quaestor-kg/quaestor/reasoning/retrieve"
 	"github.com/quaestor-kg/quaestor/reasoning/retrieve/lexicon"
@@ -302,6 +303,13 @@ func (t *run) say() {
 		s.Headline = &total
 		s.text(what + ": ")
 		s.seg(total)
+		if share, ok := t.inPercent(); ok {
+			f, ops := t.formula("(" + x.Formula + ") / c0 * 100")
+			s.Derived = append(s.Derived, reasoning.Derived{ID: "p", Formula: f, Operands: ops, Value: share.String(), Digits: 2, Label: write(share, lexicon.Percent, "", false)})
+			s.text(" (")
+			s.seg(reasoning.Segment{Val: &reasoning.Val{Derived: "p"}, As: write(share, lexicon.Percent, "", false)})
+			s.text(")")
+		}
 		s.text(", from ")
 		s.seg(cell(0))
 		ref(0)
@@ -398,6 +406,21 @@ func (t *run) say() {
 	t.out.Text = s.plain.String()
 	t.out.Derived = s.Derived
 	t.emit(reasoning.Event{Name: "answer", Data: s.Sentence})
+}
+
+// inPercent is a difference between two times as a share of the first, if that
+// says anything.
+func (t *run) inPercent() (d xsd.Decimal, ok bool) {
+	x := t.res
+	first := x.Cells[0].Value
+	if x.Op != plan.Diff || distinctCompanies(x) != 1 || x.Kind == lexicon.Percent || first.Sign() <= 0 {
+		return d, false
+	}
+	d, err := x.Value.Mul(xsd.NewDecimal(100, 0))
+	if err == nil {
+		d, err = d.Div(first)
+	}
+	return d, err == nil
 }
 
 func distinctCompanies(x *retrieve.Result) int {
