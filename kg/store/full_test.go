@@ -82,14 +82,14 @@ func TestOpenOnFullDisk(t *testing.T) {
 	if _, err := s.Load(t.Context(), shop(500)); err != nil {
 		t.Fatal(err)
 	}
-	want, _, err := contents(dir, o)
-	if err == nil {
+	if _, _, err := contents(dir, o); err == nil {
 		t.Fatal("a store opened twice")
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if want, _, err = contents(dir, o); err != nil || want == 0 {
+	want, _, err := contents(dir, o)
+	if err != nil || want == 0 {
 		t.Fatalf("%d quads, %v", want, err)
 	}
 

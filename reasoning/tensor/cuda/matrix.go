@@ -8,6 +8,8 @@ type matrix struct {
 	data, scales, bias Buffer
 }
 
+func (p *packed) bytes() int64 { return int64(len(p.data)) + 4*int64(len(p.scales)) }
+
 // upload copies a packed matrix to the device; bias may be nil.
 func (d *Device) upload(p *packed, bias []float32) (m matrix, err error) {
 	m = matrix{bits: p.bits, rows: p.rows, cols: p.cols}

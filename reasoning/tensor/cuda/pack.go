@@ -18,8 +18,6 @@ type packed struct {
 
 func (p *packed) groups() int { return (p.cols + 31) / 32 }
 
-func (p *packed) bytes() int64 { return int64(len(p.data)) + 4*int64(len(p.scales)) }
-
 // form returns the bits that a format is packed with: Q4_0, Q4_1 and Q8_0 keep
 // their codes exactly, all others become f16.
 func form(t tensor.Type) int {
