@@ -229,8 +229,11 @@ func (r *reader) splits() []struct {
 		base string
 		to   *[]Triple
 	}{
-		{"train", &r.g.Train}, {"valid", &r.g.Valid}, {"test", &r.g.Test},
-		{"valid_negatives", &r.g.ValidNegatives}, {"test_negatives", &r.g.TestNegatives},
+		{"train", &r.g.Train},
+		{"valid", &r.g.Valid},
+		{"test", &r.g.Test},
+		{"valid_negatives", &r.g.ValidNegatives},
+		{"test_negatives", &r.g.TestNegatives},
 	}
 }
 

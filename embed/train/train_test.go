@@ -123,6 +123,7 @@ func (c *catcher) begin() {}
 func (c *catcher) entity(e int, g []float32) {
 	c.ents[e] = append([]float32(nil), g...)
 }
+
 func (c *catcher) relation(r int, g []float32, _ bool) {
 	c.rels[r] = append([]float32(nil), g...)
 }
