@@ -205,7 +205,7 @@ func openAdapter(fl evalQueriesFlags, g *dataset.Graph) (*cqd.Adapter, error) {
 		return nil, err
 	}
 	if c == nil || c.Adapter == nil {
-		return nil, fmt.Errorf("%s: there is no adapter; make one with: quaestor train queries --link %s --data ...", path, fl.checkpoint)
+		return nil, fmt.Errorf("%s: there is no adapter; make one with: quaestor train queries --link %s --data DIR", path, fl.checkpoint)
 	}
 	p, err := openPredictor(fl.checkpoint, g)
 	if err != nil {
