@@ -15,6 +15,8 @@ type Feed struct {
 	// [len(Tokens)][Vocab]; else only the branch's own prediction is made.
 	All    bool
 	Logits []float32
+	// Quiet leaves the prediction out until someone asks for the branch's logits.
+	Quiet bool
 }
 
 // Advance lets several branches read their tokens together: the weights are
@@ -94,7 +96,7 @@ func (m *Model) advance(r *run, feeds []Feed) bool {
 			if r.done[i] == len(f.Tokens) {
 				b.logits, b.known = append(b.logits[:0], f.Logits[(r.done[i]-1)*v:]...), true
 			}
-		} else if r.done[i] == len(f.Tokens) {
+		} else if r.done[i] == len(f.Tokens) && !f.Quiet {
 			r.ends = append(r.ends, i)
 		}
 		at, row = at+n, row+1
