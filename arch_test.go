@@ -61,7 +61,7 @@ const (
 )
 
 var sizeExceptions = map[string]string{
-	"reasoning/decode":             "a model's settings, weights, adapters and passes share the unexported state of Model and Branch",
+	"reasoning/decode":        "a model's settings, weights, adapters and passes share the unexported state of Model and Branch",
 	"reasoning":               "the pipeline of a question and the events it emits, one file a stage: they share one task and its state",
 	"api":                     "every use case of the service is a method of one Service, one file a use case; the protocols around it are packages of their own",
 	"kg/store":                "one transaction protocol: load, update, compaction and recovery share the state they must keep consistent",
