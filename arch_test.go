@@ -68,7 +68,7 @@ var sizeExceptions = map[string]string{
 	"cmd/quaestor":            "one small file per command; splitting them would need an exported surface that nobody else uses",
 	"reasoning/draft":         "every form of query is a variation of the same chains, scored together",
 	"reasoning/kvcache":       "one store: pages, forks, sealing, eviction, retrieval, prefixes and files share the owners they must count right",
-	"reasoning/retrieve":           "matching, arithmetic and text of one question share what was found; what stands alone is a package below it",
+	"reasoning/retrieve":      "matching, arithmetic and text of one question share what was found; what stands alone is a package below it",
 	"reasoning/train/datagen": "the lexicon and template tables are most of it",
 	"sparql/syntax/print.go":  "the printer has one short method for each node of the tree",
 	"sparql/syntax":           "the grammar, its tree and its printer are one recursion over the same nodes",
