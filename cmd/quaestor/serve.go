@@ -144,7 +144,9 @@ func (a *app) demoCommand() *cobra.Command {
 			`quaestor demo --once --ask "who directed the films written by Nora Ephron" --json`,
 		),
 		Args: exactArgs(0, "no arguments"),
-		RunE: func(c *cobra.Command, _ []string) error { return a.demo(c.Context(), reasoning.Question{Text: question, Inferred: inferred}, once) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.demo(c.Context(), reasoning.Question{Text: question, Inferred: inferred}, once)
+		},
 	}
 	c.Flags().StringVar(&question, "ask", "", "answer this question first")
 	c.Flags().BoolVar(&once, "once", false, "exit after --ask")
