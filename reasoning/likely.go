@@ -35,9 +35,11 @@ const inferable = 0.4
 
 // settle ends a question that the graph does not answer: with what is likely,
 // if the question allows that and it is a fact that is missing, else with the
-// refusal.
+// refusal. Drafts that are not certain enough are often all there is when the
+// fact that was asked for is not stated.
 func (t *task) settle(r *Refusal) error {
-	if !t.q.Inferred || t.opt.Inference == nil || r.Code != "no-fact" {
+	uncertain := r.Code == "low-confidence" || r.Code == "drafts-disagree"
+	if !t.q.Inferred || t.opt.Inference == nil || r.Code != "no-fact" && !uncertain {
 		return t.refuse(r)
 	}
 	var found *infer.Result
@@ -50,8 +52,18 @@ func (t *task) settle(r *Refusal) error {
 	case err != nil:
 		return err
 	}
+	if uncertain {
+		n, rel, _ := t.missing()
+		r = t.notStated(n, rel)
+	}
 	t.sayLikely(r, found, query)
 	return nil
+}
+
+// notStated is the refusal for a fact that is missing.
+func (t *task) notStated(n constrain.Node, rel int) *Refusal {
+	name := constrain.PlainName(t.view.Graph.Relations()[rel].Name)
+	return &Refusal{Code: "no-fact", Message: fmt.Sprintf("No %s is stated for %s.", quoteWords(name), quoteWords(t.view.Graph.Label(n)))}
 }
 
 // overlooked notices that the chosen draft answers for another thing, whose name
@@ -72,8 +84,7 @@ func (t *task) overlooked() *Refusal {
 		}
 		t.asksOf = &i
 		if _, rel, ok := t.missing(); ok {
-			name := t.view.Graph.Relations()[rel].Name
-			return &Refusal{Code: "no-fact", Message: fmt.Sprintf("No %s is stated for %s.", quoteWords(constrain.PlainName(name)), quoteWords(t.view.Graph.Label(m.Nodes[0])))}
+			return t.notStated(m.Nodes[0], rel)
 		}
 	}
 	return nil
