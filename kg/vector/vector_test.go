@@ -222,7 +222,7 @@ func TestEntities(t *testing.T) {
 // the effort that finds the given share of the true hits.
 func BenchmarkHybrid(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 4))
-	const n, dim, batch = 20_000, 64, 256
+	const n, dim, batch = 50_000, 64, 512
 	rows := make([][]float32, n)
 	centres := make([][]float32, 50)
 	for i := range centres {
@@ -235,7 +235,7 @@ func BenchmarkHybrid(b *testing.B) {
 		rows[i] = make([]float32, dim)
 		c := centres[r.IntN(len(centres))]
 		for d := range rows[i] {
-			rows[i][d] = c[d] + 0.6*float32(r.NormFloat64())
+			rows[i][d] = 0.5*c[d] + float32(r.NormFloat64())
 		}
 	}
 	f, err := NewFlat(rows, true)
@@ -249,10 +249,10 @@ func BenchmarkHybrid(b *testing.B) {
 	}
 	var workload []Predicate
 	var queries []Query
-	for i := range batch {
+	for range batch {
 		p := kinds[r.IntN(len(kinds))]
 		workload = append(workload, p)
-		queries = append(queries, Query{Vector: f.Row(int32(i * 7 % n)), Where: p, K: 10})
+		queries = append(queries, Query{Vector: whole(r, 1, dim)[0], Where: p, K: 10})
 	}
 	plain, err := Build(f, columns, nil, Options{Seed: 1})
 	if err != nil {
